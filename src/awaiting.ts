@@ -1,0 +1,173 @@
+import { platform } from '#platform'
+import { Deadline } from './deadline.ts'
+import { cancelled, timedOut, withProgress } from './errors.ts'
+import type { Operation } from './operation.ts'
+import { countPark, countWait } from './stats.ts'
+import { parkAsync, prepareToPark, spin } from './waiting.ts'
+
+/**
+ * The driver of the awaited calls. The calls of one half in one thread run in the order they were made, one at a time: the first
+ * of the queue is stepped, and sleeps on Atomics.waitAsync. A time-out or a signal may take any of them out of the queue.
+ */
+
+/** Looks before sleeping: a wake through the event loop costs 50 µs, a busy peer answers in a fraction of one. */
+const SPINS = platform.parallelism > 1 ? 512 : 0
+/** Steps in a row before the event loop gets its turn. */
+const MAX_STEPS = 1024
+/** How long calls that never need to wait may keep the event loop from turning, in ms. */
+const MAX_TURN_MS = 5
+/** The longest delay that timers take. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+interface Pending {
+  readonly operation: Operation
+  readonly deadline: Deadline
+  readonly startedMs: number
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+  timer: ReturnType<typeof setTimeout> | undefined
+  stopListening: (() => void) | undefined
+}
+
+export class AwaitQueue {
+  readonly #pending: Pending[] = []
+  /** Events that a sleep is under way on, with the count it sleeps on: a sleep cannot be called off, so it is used again. */
+  readonly #asleep = new Map<number, number>()
+  #patience: ReturnType<typeof setTimeout> | undefined
+
+  /** Runs an operation to its end. @returns undefined if that needed no wait, else a promise of it */
+  run(operation: Operation, timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<void> | undefined {
+    if (signal?.aborted) throw withProgress(cancelled(operation.half, signal.reason), operation.half, 0)
+    if (this.#pending.length > 0) {
+      if (timeoutMs === 0) throw withProgress(timedOut(operation.half, 0), operation.half, 0)
+      return this.#enqueue(operation, timeoutMs, signal)
+    }
+    if (turnIsOverdue()) {
+      const promise = this.#enqueue(operation, timeoutMs, signal)
+      platform.afterTurn(() => this.#pump())
+      return promise
+    }
+    if (operation.step()) return undefined
+    const promise = this.#enqueue(operation, timeoutMs, signal)
+    this.#pump()
+    return promise
+  }
+
+  #enqueue(operation: Operation, timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#pending.length === 0) platform.holdLoop()
+    return new Promise((resolve, reject) => {
+      const startedMs = performance.now()
+      const deadline = new Deadline(operation, timeoutMs, startedMs)
+      const pending: Pending = {
+        operation,
+        deadline,
+        startedMs,
+        resolve,
+        reject,
+        timer: undefined,
+        stopListening: undefined,
+      }
+      this.#pending.push(pending)
+      if (timeoutMs !== undefined) this.#armTimer(pending)
+      if (signal !== undefined) this.#listen(pending, signal)
+    })
+  }
+
+  /** Steps the first of the queue until it has to sleep, and so on with the next. */
+  #pump(): void {
+    clearTimeout(this.#patience)
+    for (let steps = 0; steps < MAX_STEPS; steps += 1) {
+      const first = this.#pending[0]
+      if (first === undefined) return
+      try {
+        const state = this.#advance(first.operation)
+        if (state === 'asleep') return
+        if (state === 'finished') this.#settle(first, () => first.resolve())
+      } catch (error) {
+        this.#settle(first, () => first.reject(error))
+      }
+    }
+    platform.afterTurn(() => this.#pump())
+  }
+
+  #advance(operation: Operation): 'finished' | 'asleep' | 'again' {
+    const { words } = operation.memory
+    if (operation.step()) return 'finished'
+    if (!operation.peerAwaitsHere() && spin(words, operation.watch, operation.seen, SPINS)) return 'again'
+    const { event } = operation
+    const count = prepareToPark(words, event)
+    if (operation.step()) return 'finished'
+    if (operation.event !== event) return 'again'
+    return this.#sleep(operation, event, count) ? 'asleep' : 'again'
+  }
+
+  /** Sleeps until the event is woken, then steps. @returns false if it has been woken already */
+  #sleep(operation: Operation, event: number, count: number): boolean {
+    if (this.#asleep.get(event) !== count) {
+      const woken = parkAsync(operation.memory.words, event, count)
+      if (woken === undefined) return false
+      this.#asleep.set(event, count)
+      countPark(operation.memory, operation.half)
+      woken.then(() => {
+        if (this.#asleep.get(event) === count) this.#asleep.delete(event)
+        this.#pump()
+      })
+    }
+    if (operation.parkMs !== Infinity) this.#patience = setTimeout(() => this.#pump(), operation.parkMs)
+    return true
+  }
+
+  #armTimer(pending: Pending): void {
+    clearTimeout(pending.timer)
+    pending.timer = setTimeout(() => this.#atDeadline(pending), Math.min(pending.deadline.leftMs(), MAX_TIMER_MS))
+  }
+
+  #listen(pending: Pending, signal: AbortSignal): void {
+    const onAbort = (): void => {
+      pending.deadline.bringForward(() => cancelled(pending.operation.half, signal.reason))
+      this.#atDeadline(pending)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    pending.stopListening = () => signal.removeEventListener('abort', onAbort)
+  }
+
+  #atDeadline(pending: Pending): void {
+    if (pending === this.#pending[0]) this.#pump()
+    if (!this.#pending.includes(pending)) return
+    try {
+      if (pending.deadline.passed() && pending.deadline.leave()) {
+        this.#settle(pending, () => pending.reject(pending.deadline.error()))
+        this.#pump()
+        return
+      }
+    } catch (error) {
+      this.#settle(pending, () => pending.reject(error))
+      this.#pump()
+      return
+    }
+    this.#armTimer(pending)
+  }
+
+  #settle(pending: Pending, settle: () => void): void {
+    clearTimeout(pending.timer)
+    pending.stopListening?.()
+    this.#pending.splice(this.#pending.indexOf(pending), 1)
+    if (this.#pending.length === 0) platform.releaseLoop()
+    countWait(pending.operation.memory, pending.operation.half, pending.startedMs)
+    settle()
+  }
+}
+
+let turnAwaited = false
+let turnStartedMs = 0
+
+/** Whether awaited calls that found no need to wait have kept the event loop from turning for too long. */
+function turnIsOverdue(): boolean {
+  if (turnAwaited) return performance.now() - turnStartedMs > MAX_TURN_MS
+  turnAwaited = true
+  turnStartedMs = performance.now()
+  platform.afterTurn(() => {
+    turnAwaited = false
+  })
+  return false
+}

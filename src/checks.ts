@@ -1,0 +1,123 @@
+import type { Half } from './errors.ts'
+import { MAX_ERROR_BYTES, MAX_WINDOW, MIN_ERROR_BYTES } from './memory.ts'
+
+/** Refuses bad input before anything is touched (C31). Every message names the value and the limit. */
+
+export interface WaitOptions {
+  /** Milliseconds to wait at most; 0 = do not wait. Without it the operation waits for as long as it takes. */
+  timeout?: number
+}
+
+export interface AsyncWaitOptions extends WaitOptions {
+  /** Cancels the operation when it fires. */
+  signal?: AbortSignal
+}
+
+/** What crosses threads: give it to `workerData`, `postMessage` or `structuredClone`, and rebuild the half there with `from`. */
+export interface PipeHandle {
+  readonly memory: SharedArrayBuffer
+  readonly half: Half
+}
+
+const encoder = new TextEncoder()
+
+/** The bytes of a view of any kind. @throws TypeError */
+export function bytesOf(view: ArrayBufferView, what: string): Uint8Array {
+  if (view instanceof Uint8Array && view.length > 0) return view
+  if (!ArrayBuffer.isView(view)) {
+    throw new TypeError(`The ${what} must be a TypedArray, a Buffer or a DataView, not ${describe(view)}`)
+  }
+  try {
+    // Refuses the buffer if it is detached, and reads the extent of a DataView, which throws if it is out of bounds.
+    return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+  } catch {
+    throw new TypeError(`The ${what} is a view of a buffer that was detached or has shrunk`)
+  }
+}
+
+/** The bytes to write: those of a view, or a string's in UTF-8. @throws TypeError */
+export function sourceBytes(source: ArrayBufferView | string): Uint8Array {
+  return typeof source === 'string' ? encoder.encode(source) : bytesOf(source, 'source')
+}
+
+/** @returns the time-out in ms, or undefined for none. @throws TypeError, RangeError */
+export function timeoutOf(options: WaitOptions | undefined): number | undefined {
+  if (options === undefined) return undefined
+  checkObject(options, 'options')
+  const { timeout } = options
+  if (timeout === undefined) return undefined
+  if (typeof timeout !== 'number')
+    throw new TypeError(`The timeout must be a number of milliseconds, not ${describe(timeout)}`)
+  if (!(timeout >= 0)) throw new RangeError(`The timeout must be 0 or more milliseconds, not ${timeout}`)
+  return timeout === Infinity ? undefined : timeout
+}
+
+/** @throws TypeError */
+export function signalOf(options: AsyncWaitOptions | undefined): AbortSignal | undefined {
+  const signal = options?.signal
+  if (signal === undefined) return undefined
+  const valid = typeof signal === 'object' && signal !== null && 'aborted' in signal && 'addEventListener' in signal
+  if (!valid) throw new TypeError(`The signal must be an AbortSignal, not ${describe(signal)}`)
+  return signal
+}
+
+/** @throws TypeError if it is no handle of this half */
+export function checkHandle(handle: PipeHandle, half: Half): void {
+  checkObject(handle, 'handle')
+  if (Object.prototype.toString.call(handle.memory) !== '[object SharedArrayBuffer]') {
+    throw new TypeError(`The memory of a pipe's handle must be a SharedArrayBuffer, not ${describe(handle.memory)}`)
+  }
+  if (handle.half !== half) {
+    throw new TypeError(`Cannot make a ${half} of a handle whose half is ${describe(handle.half)}`)
+  }
+}
+
+/** @throws TypeError, RangeError */
+export function sizeOption(
+  name: 'capacity' | 'window' | 'errorBytes',
+  value: number | undefined,
+  otherwise: number,
+): number {
+  if (value === undefined) return otherwise
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number of bytes, not ${describe(value)}`)
+  const [low, high] = LIMITS[name]
+  if (!Number.isInteger(value) || value < low || value > high) {
+    throw new RangeError(`${name} must be a whole number of bytes from ${low} to ${high}, not ${value}`)
+  }
+  return value
+}
+
+const LIMITS = {
+  capacity: [0, MAX_WINDOW],
+  window: [1, MAX_WINDOW],
+  errorBytes: [MIN_ERROR_BYTES, MAX_ERROR_BYTES],
+} as const
+
+export function checkObject(value: unknown, what: string): void {
+  if (typeof value !== 'object' || value === null)
+    throw new TypeError(`The ${what} must be an object, not ${describe(value)}`)
+}
+
+export function checkFunction(value: unknown, what: string): void {
+  if (typeof value !== 'function') throw new TypeError(`The ${what} must be a function, not ${describe(value)}`)
+}
+
+/** A value in a few words, for messages. */
+export function describe(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return value.length > 32 ? `a string of ${value.length} characters` : JSON.stringify(value)
+    case 'object':
+      return value === null ? 'null' : `an object of class ${className(value)}`
+    case 'function':
+      return 'a function'
+    case 'bigint':
+      return `${value}n`
+    default:
+      return String(value)
+  }
+}
+
+function className(value: object): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1)
+}

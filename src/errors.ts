@@ -1,0 +1,109 @@
+/** What went wrong with a pipe, for callers to catch: see each code at {@link PipeError}. */
+export type PipeErrorCode =
+  | 'ERR_PIPE_CLOSED'
+  | 'ERR_PIPE_TIMEOUT'
+  | 'ERR_PIPE_PEER_EXITED'
+  | 'ERR_PIPE_DEADLOCK'
+  | 'ERR_PIPE_CORRUPT'
+  | 'ERR_PIPE_UNEXPECTED_EOF'
+  | 'ERR_PIPE_SHORT_WRITE'
+  | 'ERR_PIPE_SHORT_BUFFER'
+
+/**
+ * Tells why an operation on a pipe failed, by `code`:
+ *
+ * - `ERR_PIPE_CLOSED`: this half was closed, or the other half was closed without an error (Go's `io.ErrClosedPipe`).
+ * - `ERR_PIPE_TIMEOUT`: the `timeout` ran out first; the pipe is usable.
+ * - `ERR_PIPE_PEER_EXITED`: the thread of the other half ended without closing it.
+ * - `ERR_PIPE_DEADLOCK`: the call would block on something that only a pending `await` of its own thread could do.
+ * - `ERR_PIPE_CORRUPT`: the shared control words make no sense: something else wrote over them.
+ * - `ERR_PIPE_UNEXPECTED_EOF`: the end came in the middle (Go's `io.ErrUnexpectedEOF`).
+ * - `ERR_PIPE_SHORT_WRITE`: a destination took less than it was given (Go's `io.ErrShortWrite`).
+ * - `ERR_PIPE_SHORT_BUFFER`: a target is too small for what was asked (Go's `io.ErrShortBuffer`).
+ */
+export class PipeError extends Error {
+  readonly code: PipeErrorCode
+  /** Bytes that readers had taken when a write failed (C18). */
+  bytesWritten?: number
+  /** Bytes that had been read when a read failed. */
+  bytesRead?: number
+
+  constructor(code: PipeErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+
+  static {
+    // On the prototype, as built-in errors have it: an own `name` would be one more thing to carry.
+    Object.defineProperty(this.prototype, 'name', { value: 'PipeError', configurable: true, writable: true })
+  }
+}
+
+/** What an operation that was cancelled through its `signal` throws: named and coded as Node names its own. */
+class AbortError extends Error {
+  readonly code = 'ABORT_ERR'
+
+  constructor(message: string, cause: unknown) {
+    super(message, { cause })
+  }
+
+  static {
+    Object.defineProperty(this.prototype, 'name', { value: 'AbortError', configurable: true, writable: true })
+  }
+}
+
+export type Half = 'reader' | 'writer'
+
+const CANNOT = { reader: 'Cannot read from the pipe', writer: 'Cannot write to the pipe' } as const
+const OTHER = { reader: 'writer', writer: 'reader' } as const
+
+/** This half was closed in some thread. */
+export function closedHere(half: Half): PipeError {
+  return new PipeError('ERR_PIPE_CLOSED', `${CANNOT[half]}: this ${half} was closed`)
+}
+
+/** The other half was closed without an error. */
+export function closedThere(half: Half): PipeError {
+  return new PipeError('ERR_PIPE_CLOSED', `${CANNOT[half]}: the ${OTHER[half]} closed it`)
+}
+
+export function timedOut(half: Half, timeoutMs: number): PipeError {
+  return new PipeError('ERR_PIPE_TIMEOUT', `${CANNOT[half]}: no ${OTHER[half]} came within ${timeoutMs} ms`)
+}
+
+export function cancelled(half: Half, reason: unknown): Error {
+  return new AbortError(`${CANNOT[half]}: the operation was aborted by its signal`, reason)
+}
+
+export function deadlocked(half: Half): PipeError {
+  return new PipeError(
+    'ERR_PIPE_DEADLOCK',
+    `${CANNOT[half]}: the blocking call would wait for a pending await of this same thread, which cannot go on while the call blocks`,
+  )
+}
+
+/** The thread that ended the pipe with an error did not live to write the error down. */
+export function detailLost(half: Half): PipeError {
+  return new PipeError(
+    'ERR_PIPE_PEER_EXITED',
+    `${CANNOT[half]}: it was ended with an error, but the thread that did so died before it could say which`,
+  )
+}
+
+export function corrupt(what: string, value: number): PipeError {
+  return new PipeError('ERR_PIPE_CORRUPT', `The shared memory of the pipe is corrupt: ${what} is ${value}`)
+}
+
+export function detachedMeanwhile(half: Half, bytes: number, left: number): TypeError {
+  return new TypeError(
+    `${CANNOT[half]}: the buffer of ${bytes} bytes was detached or resized to ${left} bytes during the operation`,
+  )
+}
+
+/** Says on any error how far the operation came (C18), and gives the error back. */
+export function withProgress(error: Error, half: Half, bytes: number): Error {
+  if (half === 'reader' && bytes === 0) return error
+  const name = half === 'writer' ? 'bytesWritten' : 'bytesRead'
+  Object.defineProperty(error, name, { value: bytes, configurable: true, enumerable: true, writable: true })
+  return error
+}

@@ -1,0 +1,28 @@
+export type { AsyncWaitOptions, PipeHandle, WaitOptions } from './checks.ts'
+export { PipeError, type PipeErrorCode } from './errors.ts'
+export {
+  copy,
+  copyBuffer,
+  copyBufferSync,
+  copyN,
+  copyNSync,
+  copySync,
+  type Reader,
+  type ReaderFrom,
+  type ReaderFromSync,
+  type ReaderSync,
+  readAll,
+  readAllSync,
+  readAtLeast,
+  readAtLeastSync,
+  readFull,
+  readFullSync,
+  type Writer,
+  type WriterSync,
+  type WriterTo,
+  type WriterToSync,
+} from './io.ts'
+export { type PipeOptions, pipe } from './pipe.ts'
+export { PipeReader } from './reader.ts'
+export type { PipeStats } from './stats.ts'
+export { PipeWriter } from './writer.ts'

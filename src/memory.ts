@@ -1,0 +1,100 @@
+import { platform } from '#platform'
+import {
+  CAPACITY,
+  ERROR_BYTES,
+  MAGIC,
+  MAGIC_VALUE,
+  memoryBytes,
+  ringBytes,
+  VERSION,
+  VERSION_VALUE,
+  WINDOW,
+  windowOffset,
+} from './layout.ts'
+
+/** The views of one thread over the memory of one pipe, and the sizes that were checked when they were made. */
+export interface PipeMemory {
+  readonly buffer: SharedArrayBuffer
+  readonly words: Int32Array
+  readonly floats: Float64Array
+  readonly nanos: BigInt64Array
+  /** The ring of bytes that are under way. */
+  readonly window: Uint8Array
+  /** What a count of bytes is masked with to give a position in the ring. */
+  readonly mask: number
+  /** Bytes a write may leave unread when it returns. */
+  readonly capacity: number
+  readonly errorBytes: number
+}
+
+export interface PipeSizes {
+  capacity: number
+  window: number
+  errorBytes: number
+}
+
+/** The largest size of a window or a capacity: 1 GiB. Also keeps differences of 32-bit counts unambiguous. */
+export const MAX_WINDOW = 2 ** 30
+/** The least room for an error: its class, name, code and some words. */
+export const MIN_ERROR_BYTES = 128
+export const MAX_ERROR_BYTES = 2 ** 24
+
+/** Makes the memory of a new pipe. @throws RangeError where the runtime has not so much memory */
+export function createMemory(sizes: PipeSizes): PipeMemory {
+  const buffer = new SharedArrayBuffer(memoryBytes(sizes.errorBytes, sizes.window))
+  const words = new Int32Array(buffer)
+  words[VERSION] = VERSION_VALUE
+  words[CAPACITY] = sizes.capacity
+  words[WINDOW] = sizes.window
+  words[ERROR_BYTES] = sizes.errorBytes
+  Atomics.store(words, MAGIC, MAGIC_VALUE)
+  return view(buffer, sizes)
+}
+
+/** Opens memory that came from another thread. @throws TypeError where it is no pipe's, or one of another version */
+export function openMemory(buffer: SharedArrayBuffer): PipeMemory {
+  if (buffer.byteLength < memoryBytes(MIN_ERROR_BYTES, 1) || buffer.byteLength % Float64Array.BYTES_PER_ELEMENT !== 0) {
+    throw new TypeError(`Cannot open the pipe: the memory is ${buffer.byteLength} bytes, which no pipe is`)
+  }
+  const words = new Int32Array(buffer)
+  const word = (index: number): number => Atomics.load(words, index)
+  if (word(MAGIC) !== MAGIC_VALUE) {
+    throw new TypeError('Cannot open the pipe: the memory was not made by pipe()')
+  }
+  if (word(VERSION) !== VERSION_VALUE) {
+    throw new TypeError(
+      `Cannot open the pipe: the memory is of version ${word(VERSION)}, this is version ${VERSION_VALUE} of its layout`,
+    )
+  }
+  const sizes = { capacity: word(CAPACITY), window: word(WINDOW), errorBytes: word(ERROR_BYTES) }
+  const valid =
+    isBetween(sizes.capacity, 0, MAX_WINDOW) &&
+    isBetween(sizes.window, 1, MAX_WINDOW) &&
+    isBetween(sizes.errorBytes, MIN_ERROR_BYTES, MAX_ERROR_BYTES) &&
+    memoryBytes(sizes.errorBytes, sizes.window) === buffer.byteLength
+  if (!valid) {
+    throw new TypeError(
+      `Cannot open the pipe: its memory of ${buffer.byteLength} bytes does not fit the sizes written in it ` +
+        `(capacity ${sizes.capacity}, window ${sizes.window}, errorBytes ${sizes.errorBytes})`,
+    )
+  }
+  return view(buffer, sizes)
+}
+
+function view(buffer: SharedArrayBuffer, sizes: PipeSizes): PipeMemory {
+  const ring = ringBytes(sizes.window)
+  return {
+    buffer,
+    words: new Int32Array(buffer),
+    floats: new Float64Array(buffer),
+    nanos: new BigInt64Array(buffer),
+    window: platform.shared(buffer, windowOffset(sizes.errorBytes), ring),
+    mask: ring - 1,
+    capacity: sizes.capacity,
+    errorBytes: sizes.errorBytes,
+  }
+}
+
+function isBetween(value: number, low: number, high: number): boolean {
+  return value >= low && value <= high
+}

@@ -1,0 +1,236 @@
+import { endingFor, endingUnexplained } from './ending.ts'
+import { corrupt, detachedMeanwhile, type Half, withProgress } from './errors.ts'
+import {
+  ENDED,
+  HANDOFF,
+  READ,
+  READ_LOCK,
+  READ_QUEUE_EVENT,
+  READER_EVENT,
+  READS,
+  WRITE_LOCK,
+  WRITE_QUEUE_EVENT,
+  WRITER_EVENT,
+  WRITES,
+  WRITTEN,
+} from './layout.ts'
+import { ownerOf, PATIENCE_MS, release, tryAcquire } from './lock.ts'
+import type { PipeMemory } from './memory.ts'
+
+/**
+ * One read or write as a state machine that never waits. A `step` goes as far as it can: it gives FINISHED, throws what the caller
+ * shall see, or gives BLOCKED and says what it waits for. The drivers (`blocking`, `awaiting`) do the waiting and step again.
+ *
+ *     QUEUED ──lock──▶ ENTERED ──offer, match──▶ MOVING ──▶ finished, lock given up
+ *        │                │                        │
+ *        └────────────────┴───────ENDED────────────┴─────▶ ENDING ──▶ end of file or error, lock given up
+ */
+
+export const FINISHED = true
+export const BLOCKED = false
+
+/** Set in the identity of an owner whose operation is awaited; the rest is its thread. */
+const AWAITED = 1
+
+/** How long an operation waits for the text of an error that it knows to have come, in ms. Writing one takes microseconds. */
+const EXPLANATION_MS = 1000
+
+export const QUEUED = 0
+export const ENTERED = 1
+export const MOVING = 2
+export const ENDING = 3
+type Phase = typeof QUEUED | typeof ENTERED | typeof MOVING | typeof ENDING
+
+const NOTHING = new Uint8Array(0)
+
+const SIDES = {
+  writer: { lock: WRITE_LOCK, queue: WRITE_QUEUE_EVENT, slot: WRITER_EVENT, bytes: WRITTEN, calls: WRITES },
+  reader: { lock: READ_LOCK, queue: READ_QUEUE_EVENT, slot: READER_EVENT, bytes: READ, calls: READS },
+} as const
+
+/** The identity under which an operation of this thread owns a lock. */
+export function ownerIdentity(thread: number, awaited: boolean): number {
+  return (thread << 1) | (awaited ? AWAITED : 0)
+}
+
+export abstract class Operation {
+  readonly memory: PipeMemory
+  readonly half: Half
+
+  /** What BLOCKED waits for: the word to watch, the value it had, the event to park on, and how long at most. */
+  watch: number = HANDOFF
+  seen = 0
+  event: number
+  parkMs = Infinity
+
+  /** Bytes that have gone over: what the caller is told. */
+  moved = 0
+  /** A read's: the end of file was reached. */
+  ended = false
+
+  protected readonly words: Int32Array
+  protected readonly owner: number
+  protected phase: Phase = QUEUED
+  protected bytes: Uint8Array = NOTHING
+  /** The length of `bytes` when the operation began: an awaited one may find them detached since. */
+  protected length = 0
+  readonly #lock: number
+  readonly #queue: number
+  readonly #slot: number
+  readonly #bytesCounter: number
+  readonly #callsCounter: number
+  #holdsLock = false
+  #queuedAt = 0
+  #endedAt = 0
+
+  constructor(memory: PipeMemory, half: Half, owner: number) {
+    const side = SIDES[half]
+    this.memory = memory
+    this.words = memory.words
+    this.half = half
+    this.owner = owner
+    this.#lock = side.lock
+    this.#queue = side.queue
+    this.#slot = side.slot
+    this.#bytesCounter = side.bytes
+    this.#callsCounter = side.calls
+    this.event = side.queue
+  }
+
+  /** Makes this the operation on `bytes`; steps do the rest. */
+  begin(bytes: Uint8Array): void {
+    this.bytes = bytes
+    this.length = bytes.length
+    this.phase = QUEUED
+    this.moved = 0
+    this.ended = false
+    this.#queuedAt = 0
+    this.#endedAt = 0
+  }
+
+  /** Goes as far as it can without waiting. @returns FINISHED or BLOCKED @throws what the caller shall see */
+  step(): boolean {
+    if (this.phase === QUEUED) this.#enter()
+    switch (this.phase) {
+      case QUEUED:
+        return BLOCKED
+      case ENTERED:
+        return this.meet()
+      case MOVING:
+        return this.move()
+      case ENDING:
+        return this.end()
+    }
+  }
+
+  /** ENTERED → MOVING: goes to meet the other side at the slot. */
+  protected abstract meet(): boolean
+
+  /** Moves bytes until all that can go have gone. */
+  protected abstract move(): boolean
+
+  /** Leaves, if no match binds it. @returns whether it left; then it touches nothing any more */
+  abstract cancel(): boolean
+
+  /** Leaves a match that has stalled, with `moved` bytes. @returns whether it left */
+  abstract cut(): boolean
+
+  /** Grows as the bytes do, also within a match. */
+  abstract progress(): number
+
+  /** Whether this blocking operation waits for an await of its own thread. */
+  abstract deadlocked(): boolean
+
+  /** Whether only a pending await of this same thread can answer: no use in spinning. */
+  abstract peerAwaitsHere(): boolean
+
+  /** Whether the other side is there, so that a call that may not wait can expect an answer at once. */
+  answerExpected(): boolean {
+    return false
+  }
+
+  protected get awaited(): boolean {
+    return (this.owner & AWAITED) !== 0
+  }
+
+  /** Whether a pending await of this operation's thread holds the lock. */
+  protected heldByOwnAwait(lock: number): boolean {
+    return ownerOf(this.words, lock) === (this.owner | AWAITED)
+  }
+
+  /** QUEUED → ENTERED with the lock, or ENDING; or blocked. */
+  #enter(): void {
+    const waitedMs = this.#queuedAt === 0 ? 0 : performance.now() - this.#queuedAt
+    if (tryAcquire(this.words, this.#lock, this.owner, waitedMs >= PATIENCE_MS)) {
+      this.#holdsLock = true
+      this.phase = ENTERED
+      return
+    }
+    if ((Atomics.load(this.words, HANDOFF) & ENDED) !== 0) {
+      this.phase = ENDING
+      return
+    }
+    if (this.#queuedAt === 0) this.#queuedAt = performance.now()
+    // A waiter wakes once to become impatient; from then on the release of the lock tells it.
+    const patienceMs = waitedMs >= PATIENCE_MS ? Infinity : PATIENCE_MS - waitedMs
+    this.block(this.#lock, Atomics.load(this.words, this.#lock), this.#queue, patienceMs)
+  }
+
+  /** Notes what has to change before another step makes sense. */
+  protected block(watch: number, seen: number, event: number = this.#slot, parkMs = Infinity): typeof BLOCKED {
+    this.watch = watch
+    this.seen = seen
+    this.event = event
+    this.parkMs = parkMs
+    return BLOCKED
+  }
+
+  /** ENDING → out: end of file, or the error. Blocked while the error's text is still being written. */
+  protected end(): boolean {
+    this.phase = ENDING
+    const ending = endingFor(this.memory, this.half)
+    if (ending === 'unexplained') {
+      if (this.#endedAt === 0) this.#endedAt = performance.now()
+      const leftMs = this.#endedAt + EXPLANATION_MS - performance.now()
+      if (leftMs > 0) return this.block(HANDOFF, Atomics.load(this.words, HANDOFF), this.#slot, leftMs)
+      throw this.failure(endingUnexplained(this.half))
+    }
+    if (ending !== null) throw this.failure(ending)
+    this.ended = true
+    this.leave()
+    return FINISHED
+  }
+
+  /** Ends the operation. @returns the error, saying how far it came (C18) */
+  failure(error: Error): Error {
+    this.leave()
+    return withProgress(error, this.half, this.moved)
+  }
+
+  /** For words that no correct thread can have written. */
+  protected corrupt(what: string, value: number): Error {
+    return this.failure(corrupt(what, value))
+  }
+
+  protected detached(): Error {
+    return this.failure(detachedMeanwhile(this.half, this.length, this.bytes.length))
+  }
+
+  /** Counts a finished call, and leaves. */
+  protected finish(): typeof FINISHED {
+    const counter = this.#callsCounter
+    this.memory.floats[counter] = (this.memory.floats[counter] as number) + 1
+    this.leave()
+    return FINISHED
+  }
+
+  /** Counts the bytes, lets go of the caller's memory (C5) and gives the lock up. */
+  protected leave(): void {
+    this.bytes = NOTHING
+    if (!this.#holdsLock) return
+    this.#holdsLock = false
+    const counter = this.#bytesCounter
+    this.memory.floats[counter] = (this.memory.floats[counter] as number) + this.moved
+    release(this.words, this.#lock, this.#queue, this.owner)
+  }
+}

@@ -1,0 +1,42 @@
+import type { Platform } from './platform.ts'
+
+/** Any runtime with SharedArrayBuffer, Atomics and timers: browsers, Deno, Bun. */
+
+declare const navigator: { hardwareConcurrency?: number } | undefined
+
+const IDENTITY_BITS = 28
+/** Far enough apart that the timer never matters; it is held only to keep the loop alive. */
+const LONG_MS = 0x7fff_ffff
+
+let holders = 0
+let timer: ReturnType<typeof setInterval> | undefined
+
+export const platform: Platform = {
+  // Threads have no number of their own here; a random one clashes once in 2^28 pairs, and then costs a wrong ERR_PIPE_DEADLOCK.
+  thread: 1 + ((crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) % (2 ** IDENTITY_BITS - 1)),
+
+  parallelism: typeof navigator === 'object' ? (navigator.hardwareConcurrency ?? 1) : 1,
+
+  shared: (memory, offset, length) => new Uint8Array(memory, offset, length),
+
+  loopBytes: 0,
+
+  copy(target, targetStart, source, sourceStart, length) {
+    const whole = sourceStart === 0 && length === source.length
+    target.set(whole ? source : source.subarray(sourceStart, sourceStart + length), targetStart)
+  },
+
+  holdLoop() {
+    holders += 1
+    if (holders === 1) timer = setInterval(() => {}, LONG_MS)
+  },
+
+  releaseLoop() {
+    holders -= 1
+    if (holders === 0) clearInterval(timer)
+  },
+
+  afterTurn(callback) {
+    setTimeout(callback, 0)
+  },
+}

@@ -1,0 +1,24 @@
+/** What a runtime must lend the core. Two rooms implement it, `node` and `generic`; package.json `imports` chooses. */
+export interface Platform {
+  /** A number of 1 to 2^28 that no other thread of the process has. */
+  readonly thread: number
+
+  /** How many threads can run at the same time here. */
+  readonly parallelism: number
+
+  /** A view for `copy` over shared memory. */
+  shared(memory: SharedArrayBuffer, offset: number, length: number): Uint8Array
+
+  /** Copies `length` bytes as fast as the runtime can; the ranges must be valid and must not overlap. */
+  copy(target: Uint8Array, targetStart: number, source: Uint8Array, sourceStart: number, length: number): void
+
+  /** Up to this many bytes `copy` makes no view of the source, wherever the range lies in it. */
+  readonly loopBytes: number
+
+  /** Keeps this thread's event loop alive until the matching `releaseLoop`. Nests. */
+  holdLoop(): void
+  releaseLoop(): void
+
+  /** Calls back once the event loop has turned: timers and I/O had their chance. */
+  afterTurn(callback: () => void): void
+}

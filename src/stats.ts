@@ -1,0 +1,65 @@
+import { isAborted, isClosed } from './ending.ts'
+import type { Half } from './errors.ts'
+import { READ, READER_PARKS, READER_WAIT, READS, WRITER_PARKS, WRITER_WAIT, WRITES, WRITTEN } from './layout.ts'
+import type { PipeMemory } from './memory.ts'
+
+/** What has gone through a pipe, and who waited. The same from either half, in any thread; looking never waits (C32). */
+export interface PipeStats {
+  /** Bytes that writes have handed over, also those of writes that failed half-way. */
+  bytesWritten: number
+  /** Bytes that reads have taken. */
+  bytesRead: number
+  /** Writes that have gone over whole. */
+  writes: number
+  /** Reads that have given a number. */
+  reads: number
+  /** How often writers went to sleep. */
+  writerParks: number
+  /** How often readers went to sleep. */
+  readerParks: number
+  /** Time writers have waited, in ms; waits of under a microsecond are not counted. */
+  writerWaitMs: number
+  /** Time readers have waited, in ms; waits of under a microsecond are not counted. */
+  readerWaitMs: number
+  /** Bytes stored in the pipe and not yet read; always 0 in a rendezvous pipe. */
+  buffered: number
+  /** Bytes that may be stored: the option `capacity`. */
+  capacity: number
+  writerClosed: boolean
+  readerClosed: boolean
+  aborted: boolean
+}
+
+const WAIT = { writer: WRITER_WAIT, reader: READER_WAIT } as const
+const PARKS = { writer: WRITER_PARKS, reader: READER_PARKS } as const
+const NANOS_PER_MS = 1e6
+
+export function readStats(memory: PipeMemory): PipeStats {
+  const { words, floats, nanos } = memory
+  const waitMs = (half: Half): number => Number(Atomics.load(nanos, WAIT[half])) / NANOS_PER_MS
+  return {
+    bytesWritten: floats[WRITTEN] as number,
+    bytesRead: floats[READ] as number,
+    writes: floats[WRITES] as number,
+    reads: floats[READS] as number,
+    writerParks: Atomics.load(words, WRITER_PARKS) >>> 0,
+    readerParks: Atomics.load(words, READER_PARKS) >>> 0,
+    writerWaitMs: waitMs('writer'),
+    readerWaitMs: waitMs('reader'),
+    buffered: 0,
+    capacity: memory.capacity,
+    writerClosed: isClosed(memory, 'writer'),
+    readerClosed: isClosed(memory, 'reader'),
+    aborted: isAborted(memory),
+  }
+}
+
+export function countPark(memory: PipeMemory, half: Half): void {
+  Atomics.add(memory.words, PARKS[half], 1)
+}
+
+/** Counts a wait that began at `startedMs` of this thread's clock. */
+export function countWait(memory: PipeMemory, half: Half, startedMs: number): void {
+  const nanos = Math.round((performance.now() - startedMs) * NANOS_PER_MS)
+  Atomics.add(memory.nanos, WAIT[half], BigInt(nanos))
+}

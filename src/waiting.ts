@@ -1,0 +1,47 @@
+import { PARKED_OFFSET } from './layout.ts'
+
+/**
+ * How a thread waits for a word to change: it spins, and when that fails it parks on an *event*.
+ *
+ * An event is a count that grows with every wake, and a flag that says somebody may sleep, so that nobody is ever notified
+ * in vain. The sleeper announces itself, looks once more, and only then sleeps, on the count it saw before it looked:
+ *
+ *     sleeper: e = COUNT; PARKED = 1; look again; wait while COUNT is e
+ *     waker:   change what the sleeper looks at; if PARKED: PARKED = 0; COUNT += 1; notify all
+ *
+ * All of these are sequentially consistent. Either the waker sees PARKED, or the sleeper's second look sees the change. A count
+ * only grows, so a wake between the look and the wait is never missed, and a sleeper that has died or lost interest
+ * swallows nothing: everybody is told.
+ */
+
+/** Looks at one word until it is no longer `value`, at most `limit` times. @returns whether it changed */
+export function spin(words: Int32Array, word: number, value: number, limit: number): boolean {
+  for (let i = 0; i < limit; i += 1) if (Atomics.load(words, word) !== value) return true
+  return false
+}
+
+/** Announces a sleeper. @returns the count to sleep on; look again before you do */
+export function prepareToPark(words: Int32Array, event: number): number {
+  const count = Atomics.load(words, event)
+  Atomics.store(words, event + PARKED_OFFSET, 1)
+  return count
+}
+
+/** Sleeps until the event is woken, or for `timeoutMs`. Blocks the thread. */
+export function park(words: Int32Array, event: number, count: number, timeoutMs: number): void {
+  Atomics.wait(words, event, count, timeoutMs)
+}
+
+/** @returns a promise of the wake, or undefined if it has come already. Holds no event loop alive. */
+export function parkAsync(words: Int32Array, event: number, count: number): Promise<unknown> | undefined {
+  const sleep = Atomics.waitAsync(words, event, count)
+  return sleep.async ? sleep.value : undefined
+}
+
+/** Tells everybody asleep on the event to look again. Costs one load when nobody is. */
+export function wake(words: Int32Array, event: number): void {
+  if (Atomics.load(words, event + PARKED_OFFSET) === 0) return
+  Atomics.store(words, event + PARKED_OFFSET, 0)
+  Atomics.add(words, event, 1)
+  Atomics.notify(words, event)
+}

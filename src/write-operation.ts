@@ -1,0 +1,165 @@
+import { platform } from '#platform'
+import {
+  CUT,
+  DRAINED,
+  ENDED,
+  FILLED,
+  FREE,
+  HANDOFF,
+  IDLE,
+  LEFT,
+  OFFERED,
+  READ_LOCK,
+  READER_EVENT,
+  TAKING,
+  WRITE_LOCK,
+  WRITER_EVENT,
+} from './layout.ts'
+import { ownerOf } from './lock.ts'
+import type { PipeMemory } from './memory.ts'
+import { ENDING, MOVING, Operation } from './operation.ts'
+import { wake } from './waiting.ts'
+
+/** The writer publishes what it copies in pieces of this many bytes, so that the reader's copy overlaps its own. */
+export const CHUNK_BYTES = 32 * 1024
+
+/**
+ * A write: holds the write lock, offers its bytes in the slot, and fills the window while readers drain it, until they have all.
+ * The first piece is in the window before the offer, so that a small write is one hand-over.
+ */
+export class WriteOperation extends Operation {
+  /** Bytes put into the window. */
+  #filled = 0
+  /** Bytes seen taken out of it. */
+  #drained = 0
+
+  constructor(memory: PipeMemory, owner: number) {
+    super(memory, 'writer', owner)
+  }
+
+  protected meet(): boolean {
+    const { words } = this
+    const handoff = Atomics.load(words, HANDOFF)
+    if ((handoff & ENDED) !== 0) return this.end()
+    // A writer before us cut its match short; its reader has yet to notice.
+    if (handoff === CUT) return this.block(HANDOFF, handoff, WRITER_EVENT)
+    if (handoff !== IDLE) throw this.corrupt('the handoff word of a writer about to offer', handoff)
+    if (this.bytes.length !== this.length) throw this.detached()
+
+    this.#filled = 0
+    this.#drained = 0
+    this.#fill()
+    words[DRAINED] = 0
+    words[FILLED] = this.#filled
+    this.memory.floats[LEFT] = this.length
+    // edge: offered
+    if (Atomics.compareExchange(words, HANDOFF, IDLE, OFFERED) !== IDLE) return this.end()
+    this.phase = MOVING
+    wake(words, READER_EVENT) // tells the waiting reader: an offer is there
+    return this.move()
+  }
+
+  protected move(): boolean {
+    const { words } = this
+    for (;;) {
+      const handoff = Atomics.load(words, HANDOFF) // edge: taken
+      switch (handoff) {
+        case IDLE:
+        case IDLE | ENDED:
+          if (this.#filled !== this.length) throw this.corrupt('an idle handoff word amid a write', handoff)
+          this.moved = this.#filled
+          return this.finish()
+        case OFFERED | ENDED:
+          this.#withdraw()
+          return this.end()
+        case OFFERED:
+        case TAKING:
+        case TAKING | ENDED:
+          break
+        default:
+          throw this.corrupt('the handoff word of an offering writer', handoff)
+      }
+      if (this.#filled === this.length) return this.block(HANDOFF, handoff, WRITER_EVENT)
+      if (this.bytes.length !== this.length) {
+        if (this.#withdraw() || this.cut()) throw this.detached()
+        continue
+      }
+      const drained = Atomics.load(words, DRAINED) // edge: drained
+      this.#countDrained(drained)
+      if (!this.#fill()) {
+        const taking = (handoff & TAKING) !== 0
+        return taking ? this.block(DRAINED, drained, WRITER_EVENT) : this.block(HANDOFF, handoff, WRITER_EVENT)
+      }
+      Atomics.store(words, FILLED, this.#filled | 0) // edge: filled
+      wake(words, READER_EVENT) // tells the taking reader: there is more
+    }
+  }
+
+  cancel(): boolean {
+    if (this.phase === MOVING && !this.#withdraw()) return false
+    this.leave()
+    return true
+  }
+
+  /** Leaves the reader what is in the window: it takes that, and its read ends short. */
+  cut(): boolean {
+    const { words } = this
+    for (const ended of [0, ENDED]) {
+      if (Atomics.compareExchange(words, HANDOFF, TAKING | ended, CUT | ended) !== (TAKING | ended)) continue
+      wake(words, READER_EVENT) // tells the taking reader: no more will come
+      this.moved = this.#filled
+      this.leave()
+      return true
+    }
+    return false
+  }
+
+  progress(): number {
+    return this.#filled + this.#drained
+  }
+
+  deadlocked(): boolean {
+    return this.heldByOwnAwait(WRITE_LOCK) || this.peerAwaitsHere()
+  }
+
+  peerAwaitsHere(): boolean {
+    return this.heldByOwnAwait(READ_LOCK)
+  }
+
+  override answerExpected(): boolean {
+    return this.phase === MOVING && ownerOf(this.words, READ_LOCK) !== FREE && !this.peerAwaitsHere()
+  }
+
+  /** OFFERED → IDLE: takes the offer back, unless it is being taken. Says in `moved` how much of it was. */
+  #withdraw(): boolean {
+    const { words } = this
+    for (const ended of [0, ENDED]) {
+      if (Atomics.compareExchange(words, HANDOFF, OFFERED | ended, IDLE | ended) !== (OFFERED | ended)) continue
+      this.#countDrained(Atomics.load(words, DRAINED))
+      this.moved = this.#drained
+      this.phase = ENDING
+      return true
+    }
+    return false
+  }
+
+  /** Copies the next piece into the window, as far as there is room. @returns whether it did */
+  #fill(): boolean {
+    const { bytes } = this
+    const { window, mask } = this.memory
+    const position = this.#filled & mask
+    const room = mask + 1 - (this.#filled - this.#drained)
+    const n = Math.min(this.length - this.#filled, room, mask + 1 - position, CHUNK_BYTES)
+    if (n === 0) return false
+    platform.copy(window, position, bytes, this.#filled, n)
+    this.#filled += n
+    return true
+  }
+
+  /** Counts from the reader's 32-bit count how much has been taken out of the window. */
+  #countDrained(word: number): void {
+    const drained = this.#drained + ((word - this.#drained) >>> 0)
+    if (drained > this.#filled) throw this.corrupt('the drained count', word)
+    this.#drained = drained
+  }
+}
