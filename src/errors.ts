@@ -35,7 +35,7 @@ export class PipeError extends Error {
 
   static {
     // On the prototype, as built-in errors have it: an own `name` would be one more thing to carry.
-    Object.defineProperty(this.prototype, 'name', { value: 'PipeError', configurable: true, writable: true })
+    Object.defineProperty(PipeError.prototype, 'name', { value: 'PipeError', configurable: true, writable: true })
   }
 }
 
@@ -48,7 +48,7 @@ class AbortError extends Error {
   }
 
   static {
-    Object.defineProperty(this.prototype, 'name', { value: 'AbortError', configurable: true, writable: true })
+    Object.defineProperty(AbortError.prototype, 'name', { value: 'AbortError', configurable: true, writable: true })
   }
 }
 

@@ -67,8 +67,6 @@ type Write = (source: Uint8Array) => unknown
  * @throws what the source or the destination throws, with `bytesWritten` = bytes copied by then; PipeError `ERR_PIPE_SHORT_WRITE`
  */
 export function copySync(destination: WriterSync | ReaderFromSync, source: ReaderSync | WriterToSync): number {
-  checkSink(destination, 'writeSync', 'readFromSync')
-  checkSource(source, 'readSync', 'writeToSync')
   return (
     copyFastSync(destination, source) ?? makeCalls(copyCalls(writeSyncOf(destination), readSyncOf(source), newBuffer()))
   )
@@ -84,8 +82,6 @@ export function copyBufferSync(
   source: ReaderSync | WriterToSync,
   buffer: Uint8Array,
 ): number {
-  checkSink(destination, 'writeSync', 'readFromSync')
-  checkSource(source, 'readSync', 'writeToSync')
   checkBuffer(buffer)
   return copyFastSync(destination, source) ?? makeCalls(copyCalls(writeSyncOf(destination), readSyncOf(source), buffer))
 }
@@ -143,9 +139,7 @@ export async function copy(
   destination: Writer | ReaderFrom,
   source: Reader | WriterTo | AsyncIterable<ArrayBufferView | string>,
 ): Promise<number> {
-  checkSink(destination, 'write', 'readFrom')
   if (!has(source, 'read') && !has(source, 'writeTo') && isAsyncIterable(source)) return copyChunks(destination, source)
-  checkSource(source, 'read', 'writeTo')
   const fast = copyFast(destination, source as Reader | WriterTo)
   return fast ?? awaitCalls(copyCalls(writeOf(destination), readOf(source), newBuffer()))
 }
@@ -156,8 +150,6 @@ export async function copyBuffer(
   source: Reader | WriterTo,
   buffer: Uint8Array,
 ): Promise<number> {
-  checkSink(destination, 'write', 'readFrom')
-  checkSource(source, 'read', 'writeTo')
   checkBuffer(buffer)
   return copyFast(destination, source) ?? awaitCalls(copyCalls(writeOf(destination), readOf(source), buffer))
 }
@@ -242,7 +234,7 @@ function* copyNCalls(write: Write, read: Read, total: number): Calls<number> {
     try {
       const target = buffer.subarray(0, Math.min(buffer.length, total - copied))
       n = checkRead(yield () => read(target), target.length)
-      if (n === null) throw unexpectedEnd(copied, total)
+      if (n === null) throw unexpectedEnd(total)
       if (n > 0) yield* writeCalls(write, buffer.subarray(0, n))
     } catch (error) {
       throw addProgress(error, 'bytesWritten', copied)
@@ -272,7 +264,7 @@ function* readAtLeastCalls(read: Read, target: Uint8Array, min: number): Calls<n
       const n = checkRead(yield () => read(rest), rest.length)
       if (n === null) {
         if (got === 0) return null
-        throw unexpectedEnd(0, min)
+        throw unexpectedEnd(min)
       }
       got += n
     } catch (error) {
@@ -310,12 +302,16 @@ function copyFastSync(destination: WriterSync | ReaderFromSync, source: ReaderSy
   if (has(destination, 'readFromSync') && has(source, 'readSync')) {
     return (destination as ReaderFromSync).readFromSync(source as ReaderSync)
   }
+  checkSink(destination, 'writeSync')
+  checkSource(source, 'readSync')
   return undefined
 }
 
 function copyFast(destination: Writer | ReaderFrom, source: Reader | WriterTo): Promise<number> | undefined {
   if (has(source, 'writeTo') && has(destination, 'write')) return (source as WriterTo).writeTo(destination as Writer)
   if (has(destination, 'readFrom') && has(source, 'read')) return (destination as ReaderFrom).readFrom(source as Reader)
+  checkSink(destination, 'write')
+  checkSource(source, 'read')
   return undefined
 }
 
@@ -323,6 +319,7 @@ async function copyChunks(
   destination: Writer | ReaderFrom,
   source: AsyncIterable<ArrayBufferView | string>,
 ): Promise<number> {
+  checkSink(destination, 'write')
   let copied = 0
   try {
     for await (const chunk of source) {
@@ -370,8 +367,8 @@ function checkRead(n: unknown, length: number): number | null {
   throw new TypeError(`The source gave ${describe(n)} as the number of bytes read, of at most ${length}`)
 }
 
-function unexpectedEnd(got: number, wanted: number): PipeError {
-  return new PipeError('ERR_PIPE_UNEXPECTED_EOF', `The source ended before ${wanted} bytes were there`, { cause: got })
+function unexpectedEnd(wanted: number): PipeError {
+  return new PipeError('ERR_PIPE_UNEXPECTED_EOF', `The source ended before ${wanted} bytes were there`)
 }
 
 /** Adds to an error how many bytes had gone over before the call that failed. */
@@ -391,19 +388,19 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<ArrayBufferView
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }
 
-function checkSource(source: unknown, ...methods: string[]): void {
+function checkSource(source: unknown, method: string): void {
   checkObject(source, 'source')
-  checkMethods(source, 'source', methods)
+  checkMethod(source, 'source', method)
 }
 
-function checkSink(destination: unknown, ...methods: string[]): void {
+function checkSink(destination: unknown, method: string): void {
   checkObject(destination, 'destination')
-  checkMethods(destination, 'destination', methods)
+  checkMethod(destination, 'destination', method)
 }
 
-function checkMethods(value: unknown, what: string, methods: string[]): void {
-  if (methods.some((method) => has(value, method))) return
-  throw new TypeError(`The ${what} must have a method ${methods.join(' or ')}, which ${describe(value)} has not`)
+function checkMethod(value: unknown, what: string, method: string): void {
+  if (!has(value, method))
+    throw new TypeError(`The ${what} must have a method ${method}, which ${describe(value)} has not`)
 }
 
 function checkTarget(target: unknown): void {

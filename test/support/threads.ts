@@ -1,0 +1,114 @@
+import { Worker } from 'node:worker_threads'
+import { afterAll, afterEach } from 'vitest'
+import type { ErrorDescription, Reply, ThreadScope } from '../../workers/runner.ts'
+
+/** Every call to a thread ends within this, or the thread is ended and the call fails. */
+const LIMIT_MS = 15_000
+
+export const THREAD_ARGS = [
+  '--conditions=threadpipe-source',
+  '--import',
+  new URL('../../workers/typescript.js', import.meta.url).href,
+]
+
+/** What a call in a thread threw, as that thread saw it. */
+export class ThreadError extends Error {
+  readonly thrown: ErrorDescription
+
+  constructor(thrown: ErrorDescription) {
+    super(`${thrown.name}: ${thrown.message}\n${thrown.stack}`)
+    this.thrown = thrown
+  }
+}
+
+/** A worker thread that runs functions. They see only their two parameters. */
+export class Thread {
+  readonly #worker = new Worker(new URL('../../workers/runner.ts', import.meta.url), { execArgv: THREAD_ARGS })
+  readonly #calls = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
+  #lastId = 0
+
+  constructor() {
+    this.#worker.on('message', (reply: Reply) => {
+      const call = this.#calls.get(reply.id)
+      this.#calls.delete(reply.id)
+      if ('error' in reply) call?.reject(new ThreadError(reply.error))
+      else call?.resolve(reply.value)
+    })
+    this.#worker.on('error', (error) => this.#fail(error))
+    this.#worker.on('exit', () => this.#fail(new Error('the thread has ended')))
+    this.#worker.unref()
+  }
+
+  get busy(): boolean {
+    return this.#calls.size > 0
+  }
+
+  run<A, R>(body: (scope: ThreadScope, args: A) => R, args: A): Promise<Awaited<R>> {
+    this.#lastId += 1
+    const id = this.#lastId
+    const source = body.toString()
+    const result = new Promise((resolve, reject) => this.#calls.set(id, { resolve, reject }))
+    const timer = setTimeout(() => {
+      this.#fail(new Error(`a call in a thread did not end within ${LIMIT_MS} ms: ${source.slice(0, 300)}`))
+      void this.#worker.terminate()
+    }, LIMIT_MS)
+    this.#worker.postMessage({ id, source, args })
+    // A test that fails first leaves calls behind; those are told by the afterEach below.
+    result.catch(() => {})
+    return result.finally(() => clearTimeout(timer)) as Promise<Awaited<R>>
+  }
+
+  terminate(): Promise<number> {
+    return this.#worker.terminate()
+  }
+
+  #fail(error: Error): void {
+    for (const { reject } of this.#calls.values()) reject(error)
+    this.#calls.clear()
+  }
+}
+
+const idle: Thread[] = []
+const lent: Thread[] = []
+
+/** Lends a thread until the end of the test. */
+export function thread(): Thread {
+  const taken = idle.pop() ?? new Thread()
+  lent.push(taken)
+  return taken
+}
+
+export function threads(count: number): Thread[] {
+  return Array.from({ length: count }, thread)
+}
+
+afterEach(async () => {
+  for (const thread of lent.splice(0)) {
+    if (thread.busy) await thread.terminate()
+    else idle.push(thread)
+  }
+})
+
+afterAll(async () => {
+  await Promise.all(idle.splice(0).map((thread) => thread.terminate()))
+})
+
+/** What a promise that must fail throws. */
+export async function failureOf(promise: Promise<unknown>): Promise<ErrorDescription> {
+  try {
+    const value = await promise
+    throw new Error(`must fail, but gave ${JSON.stringify(value)}`)
+  } catch (error) {
+    if (error instanceof ThreadError) return error.thrown
+    throw error
+  }
+}
+
+/** Waits until a condition on shared state holds. */
+export async function until(condition: () => boolean): Promise<void> {
+  const limit = performance.now() + LIMIT_MS
+  while (!condition()) {
+    if (performance.now() > limit) throw new Error(`this did not come true within ${LIMIT_MS} ms: ${condition}`)
+    await new Promise((resolve) => setTimeout(resolve, 0))
+  }
+}

@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config'
+
+const conditions = ['threadpipe-source', 'node', 'import', 'module', 'default']
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ['test/**/*.test.ts'],
+    setupFiles: ['test/support/watchdog.ts'],
+    reporters: ['default', './test/support/counts-reporter.ts'],
+    // A real main thread, which may block; one file at a time, since the tests bring their own threads.
+    pool: 'forks',
+    fileParallelism: false,
+    execArgv: ['--conditions=threadpipe-source', '--import', new URL('workers/typescript.js', import.meta.url).href],
+    testTimeout: 20_000,
+  },
+})
