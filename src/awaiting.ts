@@ -1,9 +1,10 @@
 import { platform } from '#platform'
 import { Deadline } from './deadline.ts'
+import { helpEnd } from './ending.ts'
 import { cancelled, timedOut, withProgress } from './errors.ts'
 import type { Operation } from './operation.ts'
 import { countPark, countWait } from './stats.ts'
-import { parkAsync, prepareToPark, spin } from './waiting.ts'
+import { parkAsync, spin } from './waiting.ts'
 
 /**
  * The driver of the awaited calls. The calls of one half in one thread run in the order they were made, one at a time: the first
@@ -42,19 +43,17 @@ export class AwaitQueue {
       if (timeoutMs === 0) throw withProgress(timedOut(operation.half, 0), operation.half, 0)
       return this.#enqueue(operation, timeoutMs, signal)
     }
-    if (turnIsOverdue()) {
-      const promise = this.#enqueue(operation, timeoutMs, signal)
-      platform.afterTurn(() => this.#pump())
-      return promise
+    try {
+      if (operation.step()) return turnIsOverdue() ? new Promise(platform.afterTurn) : undefined
+    } catch (error) {
+      throw operation.abandon(error)
     }
-    if (operation.step()) return undefined
     const promise = this.#enqueue(operation, timeoutMs, signal)
     this.#pump()
     return promise
   }
 
   #enqueue(operation: Operation, timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#pending.length === 0) platform.holdLoop()
     return new Promise((resolve, reject) => {
       const startedMs = performance.now()
       const deadline = new Deadline(operation, timeoutMs, startedMs)
@@ -67,9 +66,11 @@ export class AwaitQueue {
         timer: undefined,
         stopListening: undefined,
       }
+      // First, since a signal may throw; then nothing is pending yet.
+      if (signal !== undefined) this.#listen(pending, signal)
+      if (this.#pending.length === 0) platform.holdLoop()
       this.#pending.push(pending)
       if (timeoutMs !== undefined) this.#armTimer(pending)
-      if (signal !== undefined) this.#listen(pending, signal)
     })
   }
 
@@ -84,7 +85,7 @@ export class AwaitQueue {
         if (state === 'asleep') return
         if (state === 'finished') this.#settle(first, () => first.resolve())
       } catch (error) {
-        this.#settle(first, () => first.reject(error))
+        this.#settle(first, () => first.reject(first.operation.abandon(error)))
       }
     }
     platform.afterTurn(() => this.#pump())
@@ -94,8 +95,9 @@ export class AwaitQueue {
     const { words } = operation.memory
     if (operation.step()) return 'finished'
     if (!operation.peerAwaitsHere() && spin(words, operation.watch, operation.seen, SPINS)) return 'again'
+    helpEnd(operation.memory)
     const { event } = operation
-    const count = prepareToPark(words, event)
+    const count = operation.prepareToPark()
     if (operation.step()) return 'finished'
     if (operation.event !== event) return 'again'
     return this.#sleep(operation, event, count) ? 'asleep' : 'again'
@@ -141,7 +143,7 @@ export class AwaitQueue {
         return
       }
     } catch (error) {
-      this.#settle(pending, () => pending.reject(error))
+      this.#settle(pending, () => pending.reject(pending.operation.abandon(error)))
       this.#pump()
       return
     }
@@ -150,11 +152,11 @@ export class AwaitQueue {
 
   #settle(pending: Pending, settle: () => void): void {
     clearTimeout(pending.timer)
-    pending.stopListening?.()
     this.#pending.splice(this.#pending.indexOf(pending), 1)
     if (this.#pending.length === 0) platform.releaseLoop()
     countWait(pending.operation.memory, pending.operation.half, pending.startedMs)
     settle()
+    pending.stopListening?.()
   }
 }
 

@@ -1,9 +1,10 @@
 import { platform } from '#platform'
 import { Deadline } from './deadline.ts'
+import { helpEnd } from './ending.ts'
 import { deadlocked, withProgress } from './errors.ts'
 import type { Operation } from './operation.ts'
 import { countPark, countWait } from './stats.ts'
-import { park, prepareToPark, spin } from './waiting.ts'
+import { park, spin } from './waiting.ts'
 
 /** The driver of the blocking calls: spins, then parks with Atomics.wait. */
 
@@ -11,8 +12,12 @@ import { park, prepareToPark, spin } from './waiting.ts'
 const SHORT_SPINS = 128
 /** The longest spin: about what a park costs, so that a wait never costs more than twice the best choice. */
 const MAX_SPINS = 8192
-/** One wait in so many spins for the full length, to find out whether spinning pays again. */
+/**
+ * One wait in so many spins for longer than a sleeper needs to wake: if the other side does nothing but wait for us in turn, that brings
+ * both out of sleeping at every hand-over, which short spins never would.
+ */
 const PROBE_EVERY = 16
+const PROBE_SPINS = 32768
 /** Short waits in a row before the clock is read after all. */
 const MAX_SHORT_WAITS = 64
 
@@ -24,7 +29,11 @@ let waits = 0
 
 /** Runs an operation to its end, blocking the thread. What needs no wait goes through here only. */
 export function runBlocking(operation: Operation, timeoutMs: number | undefined): void {
-  if (!operation.step()) waitShort(operation, timeoutMs)
+  try {
+    if (!operation.step()) waitShort(operation, timeoutMs)
+  } catch (error) {
+    throw operation.abandon(error)
+  }
 }
 
 function waitShort(operation: Operation, timeoutMs: number | undefined): void {
@@ -46,9 +55,9 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
   const { words } = operation.memory
   const deadline = new Deadline(operation, timeoutMs, startedMs)
   for (;;) {
-    const changed = canSpin && timeoutMs !== 0 && spinAdaptively(operation)
+    const changed = canSpin && timeoutMs !== 0 && !operation.queued && spinAdaptively(operation)
     const { event } = operation
-    const count = changed ? 0 : prepareToPark(words, event)
+    const count = changed ? 0 : operation.prepareToPark()
     if (operation.step()) return
     if (deadline.passed()) {
       if (deadline.leave()) throw deadline.error()
@@ -58,6 +67,7 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
     if (operation.deadlocked() && operation.cancel()) {
       throw withProgress(deadlocked(operation.half), operation.half, operation.moved)
     }
+    helpEnd(operation.memory)
     countPark(operation.memory, operation.half)
     // until the other side, a closer or the lock's owner has something for us to look at
     park(words, event, count, Math.min(deadline.leftMs(), operation.parkMs))
@@ -68,7 +78,7 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
 /** @returns whether what the operation waits for has changed */
 function spinAdaptively(operation: Operation): boolean {
   waits += 1
-  const limit = waits % PROBE_EVERY === 0 ? MAX_SPINS : spins
+  const limit = waits % PROBE_EVERY === 0 ? PROBE_SPINS : spins
   const changed = spin(operation.memory.words, operation.watch, operation.seen, limit)
   spins = changed ? Math.min(spins * 2, MAX_SPINS) : Math.max(spins >> 1, SHORT_SPINS)
   return changed

@@ -1,3 +1,4 @@
+import { platform } from '#platform'
 import type { Half } from './errors.ts'
 import { MAX_ERROR_BYTES, MAX_WINDOW, MIN_ERROR_BYTES } from './memory.ts'
 
@@ -23,10 +24,10 @@ const encoder = new TextEncoder()
 
 /** The bytes of a view of any kind. @throws TypeError */
 export function bytesOf(view: ArrayBufferView, what: string): Uint8Array {
-  if (view instanceof Uint8Array && view.length > 0) return view
   if (!ArrayBuffer.isView(view)) {
     throw new TypeError(`The ${what} must be a TypedArray, a Buffer or a DataView, not ${describe(view)}`)
   }
+  if (platform.isPlain(view) && view.length > 0) return view
   try {
     // Refuses the buffer if it is detached, and reads the extent of a DataView, which throws if it is out of bounds.
     return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
@@ -56,7 +57,12 @@ export function timeoutOf(options: WaitOptions | undefined): number | undefined 
 export function signalOf(options: AsyncWaitOptions | undefined): AbortSignal | undefined {
   const signal = options?.signal
   if (signal === undefined) return undefined
-  const valid = typeof signal === 'object' && signal !== null && 'aborted' in signal && 'addEventListener' in signal
+  const valid =
+    typeof signal === 'object' &&
+    signal !== null &&
+    ['addEventListener', 'removeEventListener'].every(
+      (method) => typeof signal[method as keyof AbortSignal] === 'function',
+    )
   if (!valid) throw new TypeError(`The signal must be an AbortSignal, not ${describe(signal)}`)
   return signal
 }

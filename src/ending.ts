@@ -8,24 +8,26 @@ import {
   errorOffset,
   FAILED,
   HANDOFF,
+  MAX_QUEUED,
   OPEN,
-  READ_QUEUE_EVENT,
+  queueEvent,
+  READ_LOCK,
   READER_DONE,
   READER_EVENT,
-  WRITE_QUEUE_EVENT,
+  WRITE_LOCK,
   WRITER_DONE,
   WRITER_EVENT,
   WRITING,
 } from './layout.ts'
 import type { PipeMemory } from './memory.ts'
-import { wake } from './waiting.ts'
+import { wake, wakeAll } from './waiting.ts'
 
 /**
  * How a pipe ends, and what its operations then say.
  *
  * A DONE word moves once, by compareExchange, so the first end wins (C13): OPEN → CLOSED, or OPEN → WRITING → FAILED with an
- * error text. Then HANDOFF gains ENDED, after which no match starts (C17), and everybody is woken to look (C16). Whoever finds a half
- * already ended sets ENDED as well: the thread that moved the word may have died between the two.
+ * error text. As soon as it has moved HANDOFF gains ENDED, after which no match starts (C17), and everybody is woken to look (C16).
+ * Whoever finds a half already ended sets ENDED as well: the thread that moved the word may have died between the two.
  */
 
 const DONE = { reader: READER_DONE, writer: WRITER_DONE } as const
@@ -80,11 +82,18 @@ export function isAborted(memory: PipeMemory): boolean {
   return Atomics.load(memory.words, ABORT_DONE) !== OPEN
 }
 
+/** Finishes an end that a dying thread left half done: a DONE word has moved, but nobody was told. */
+export function helpEnd({ words }: PipeMemory): void {
+  if ((Atomics.load(words, HANDOFF) & ENDED) !== 0) return
+  if ([ABORT_DONE, WRITER_DONE, READER_DONE].some((done) => Atomics.load(words, done) !== OPEN)) end(words)
+}
+
 function endWithError(memory: PipeMemory, done: number, error: Error): void {
   const { words } = memory
   if (Atomics.load(words, done) === OPEN) {
     const text = encodeError(error, memory.errorBytes)
     if (Atomics.compareExchange(words, done, OPEN, WRITING) === OPEN) {
+      end(words) // before the text: should this thread die over it, that costs the detail only
       textArea(memory, done, text.length).set(text)
       words[done + ERROR_LENGTH_OFFSET] = text.length
       Atomics.store(words, done, FAILED) // edge: explained
@@ -97,8 +106,10 @@ function end(words: Int32Array): void {
   Atomics.or(words, HANDOFF, ENDED) // edge: ended
   wake(words, WRITER_EVENT) // tells the writer in the slot: withdraw
   wake(words, READER_EVENT) // tells the reader waiting for an offer: none will come
-  wake(words, WRITE_QUEUE_EVENT) // tells the writers queued behind it
-  wake(words, READ_QUEUE_EVENT) // tells the readers queued behind it
+  for (let place = 0; place <= MAX_QUEUED; place += 1) {
+    wakeAll(words, queueEvent(WRITE_LOCK, place)) // tells the writers queued behind it
+    wakeAll(words, queueEvent(READ_LOCK, place)) // tells the readers queued behind it
+  }
 }
 
 function explain(memory: PipeMemory, half: Half, done: number, state: number): Ending {

@@ -11,7 +11,7 @@ const MAX_DEPTH = 8
 const MAX_ERRORS = 64
 const CUT_MARK = '… [cut]'
 /** Of the name and the code, which outlive all other cutting. */
-const MAX_NAME = 32
+const MAX_NAME = 64
 
 /** One error as it travels; short keys, since room is short. */
 interface Packed {
@@ -29,6 +29,9 @@ interface Packed {
   p?: Record<string, unknown>
 }
 
+/** What remains of an error that fails to tell about itself. */
+const UNPACKABLE: Packed = { c: 'Error', n: 'Error', m: CUT_MARK, s: CUT_MARK }
+
 const BUILT_IN: Record<string, new (message: string) => Error> = {
   Error,
   EvalError,
@@ -39,7 +42,7 @@ const BUILT_IN: Record<string, new (message: string) => Error> = {
   URIError,
 }
 
-const CARRIED_APART = new Set(['name', 'message', 'stack', 'cause', 'errors'])
+const CARRIED_APART = new Set(['name', 'message', 'stack', 'cause'])
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
@@ -55,7 +58,7 @@ export function isError(value: unknown): value is Error {
  * members, the message last; what was cut is marked. Never throws, whatever the error's getters do.
  */
 export function encodeError(error: Error, limit: number): Uint8Array {
-  const packed = pack(error, 0, { left: MAX_ERRORS })
+  const packed = attempt(() => pack(error, 0, { errors: MAX_ERRORS, bytes: limit })) ?? UNPACKABLE
   const shorterAndShorter = [
     () => packed,
     () => withStacksIn(packed, limit),
@@ -64,10 +67,10 @@ export function encodeError(error: Error, limit: number): Uint8Array {
     () => cutMessage(packed, limit),
   ]
   for (const shorten of shorterAndShorter) {
-    const bytes = toBytes(shorten())
-    if (bytes.length <= limit) return bytes
+    const bytes = attempt(() => toBytes(shorten()))
+    if (bytes !== undefined && bytes.length <= limit) return bytes
   }
-  return toBytes({ c: 'Error', n: 'Error', m: CUT_MARK })
+  return toBytes(UNPACKABLE)
 }
 
 /** Rebuilds what `encodeError` packed. @returns undefined where the bytes are no such thing */
@@ -80,33 +83,51 @@ export function decodeError(bytes: Uint8Array): Error | undefined {
   }
 }
 
-function pack(error: Error, depth: number, room: { left: number }): Packed {
-  room.left -= 1
+function pack(error: Error, depth: number, room: { errors: number; bytes: number }): Packed {
+  room.errors -= 1
   const packed: Packed = {
     c: builtInClassOf(error),
-    n: text(() => error.name, 'Error'),
-    m: text(() => error.message, ''),
+    n: text(() => error.name, room.bytes) ?? 'Error',
+    m: text(() => error.message, room.bytes) ?? '',
   }
-  const stack = text(() => error.stack, '')
-  if (stack !== '') packed.s = stack
-  const properties = jsonAbleProperties(error)
-  if (properties !== undefined) packed.p = properties
-  if (depth >= MAX_DEPTH) return packed
+  packed.s = text(() => error.stack, room.bytes) ?? `${packed.n}: ${packed.m}`
+  packProperties(error, packed, room.bytes)
   const cause = attempt(() => error.cause)
   if (isError(cause)) {
-    if (room.left > 0) packed.e = pack(cause, depth + 1, room)
+    if (depth < MAX_DEPTH && room.errors > 0) packed.e = pack(cause, depth + 1, room)
+    else markCut(packed)
   } else if (cause !== undefined) {
-    packed.v = jsonAble(cause) ?? attempt(() => String(cause))
+    const value = jsonAble(cause, room.bytes)
+    packed.v = value === undefined ? text(() => String(cause), room.bytes) : value
   }
-  const members = attempt(() => (error as AggregateError).errors)
-  if (packed.c === 'AggregateError' && Array.isArray(members)) {
-    packed.a = []
-    for (const member of members) {
-      if (room.left <= 0) break
-      packed.a.push(pack(isError(member) ? member : nonError(member), depth + 1, room))
+  const members = packed.c === 'AggregateError' ? attempt(() => (error as AggregateError).errors) : undefined
+  if (!Array.isArray(members)) return packed
+  packed.a = []
+  for (const member of members) {
+    if (depth >= MAX_DEPTH || room.errors <= 0) {
+      markCut(packed)
+      break
     }
+    packed.a.push(pack(isError(member) ? member : nonError(member), depth + 1, room))
   }
   return packed
+}
+
+/** Own properties, and the code, which may stand on a prototype. */
+function packProperties(error: Error, packed: Packed, limit: number): void {
+  const properties: [string, unknown][] = []
+  const add = (key: string): void => {
+    const value = attempt(() => (error as unknown as Record<string, unknown>)[key])
+    const carried = jsonAble(value, limit)
+    if (carried !== undefined) properties.push([key, carried])
+    else if (typeof value === 'object' || typeof value === 'string') markCut(packed)
+  }
+  for (const key of attempt(() => Object.keys(error)) ?? []) {
+    if (key !== 'code' && !CARRIED_APART.has(key) && !(key === 'errors' && packed.c === 'AggregateError')) add(key)
+  }
+  // A DOMException's code follows from its name.
+  if (packed.c !== 'DOMException') add('code')
+  if (properties.length > 0) packed.p = Object.fromEntries(properties)
 }
 
 function unpack(packed: Packed): Error {
@@ -130,7 +151,7 @@ function instantiate(packed: Packed, message: string): Error {
       // Its code travels among the own properties.
       return new PipeError('ERR_PIPE_CLOSED', message)
     default:
-      return new (BUILT_IN[packed.c] ?? Error)(message)
+      return new ((Object.hasOwn(BUILT_IN, packed.c) ? BUILT_IN[packed.c] : undefined) ?? Error)(message)
   }
 }
 
@@ -139,28 +160,22 @@ function builtInClassOf(error: Error): string {
   for (let proto: unknown = error; proto !== null && proto !== undefined; proto = Object.getPrototypeOf(proto)) {
     const name = attempt(() => (proto as { constructor?: { name?: unknown } }).constructor?.name)
     if (typeof name !== 'string') continue
-    if (name in BUILT_IN || name === 'AggregateError' || name === 'DOMException' || name === 'PipeError') return name
+    if (Object.hasOwn(BUILT_IN, name) || name === 'AggregateError' || name === 'DOMException' || name === 'PipeError')
+      return name
   }
   return 'Error'
 }
 
-function jsonAbleProperties(error: Error): Record<string, unknown> | undefined {
-  const entries: [string, unknown][] = []
-  for (const key of Object.keys(error)) {
-    if (CARRIED_APART.has(key)) continue
-    const value = jsonAble(attempt(() => (error as unknown as Record<string, unknown>)[key]))
-    if (value !== undefined) entries.push([key, value])
-  }
-  return entries.length === 0 ? undefined : Object.fromEntries(entries)
-}
-
-/** The value as JSON would carry it; undefined for what JSON cannot. */
-function jsonAble(value: unknown): unknown {
-  return attempt(() => JSON.parse(JSON.stringify(value)))
+/** The value as JSON would carry it; undefined for what JSON cannot, or not within the limit. */
+function jsonAble(value: unknown, limit: number): unknown {
+  return attempt(() => {
+    const json = JSON.stringify(value)
+    return json === undefined || json.length > limit ? undefined : JSON.parse(json)
+  })
 }
 
 function nonError(value: unknown): Error {
-  return new Error(text(() => String(value), 'a value that is not an error'))
+  return new Error(attempt(() => String(value)) ?? 'a value that is not an error')
 }
 
 /** All layers with as much of the stacks, outermost first, as the limit leaves room for. */
@@ -193,7 +208,7 @@ function cutProperties(layer: Packed): void {
   cutStack(layer)
   const code = layer.p?.['code']
   delete layer.p
-  if (typeof code === 'string' && code.length <= MAX_NAME) layer.p = { code }
+  if (typeof code === 'number' || (typeof code === 'string' && code.length <= MAX_NAME)) layer.p = { code }
 }
 
 function cutNested(packed: Packed): Packed {
@@ -204,7 +219,14 @@ function cutNested(packed: Packed): Packed {
 
 function cutMessage(packed: Packed, limit: number): Packed {
   const bare = { ...cutNested(packed), n: packed.n.slice(0, MAX_NAME), m: '' }
-  return { ...bare, m: cutText(packed.m, limit - toBytes(bare).length) ?? '' }
+  const message = cutText(packed.m, limit - toBytes(bare).length)
+  if (message !== undefined) return { ...bare, m: message }
+  const { c, n } = bare
+  return { c, n, m: CUT_MARK, s: CUT_MARK }
+}
+
+function markCut(layer: Packed): void {
+  layer.s = `${layer.s ?? ''} ${CUT_MARK}`
 }
 
 /** As much of a text as fits into `room` bytes of JSON, marked as cut; undefined where not even the mark fits. */
@@ -235,9 +257,11 @@ function define(error: Error, key: string, value: unknown, enumerable: boolean):
   Object.defineProperty(error, key, { value, enumerable, configurable: true, writable: true })
 }
 
-function text(get: () => unknown, otherwise: string): string {
+/** A text, cut to a length that is certain not to fit any longer. */
+function text(get: () => unknown, limit: number): string | undefined {
   const value = attempt(get)
-  return typeof value === 'string' ? value : otherwise
+  if (typeof value !== 'string') return undefined
+  return value.length <= limit ? value : value.slice(0, limit) + CUT_MARK
 }
 
 function attempt<T>(get: () => T): T | undefined {

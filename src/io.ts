@@ -139,7 +139,10 @@ export async function copy(
   destination: Writer | ReaderFrom,
   source: Reader | WriterTo | AsyncIterable<ArrayBufferView | string>,
 ): Promise<number> {
-  if (!has(source, 'read') && !has(source, 'writeTo') && isAsyncIterable(source)) return copyChunks(destination, source)
+  // Node's streams have a `read` too, which is another thing.
+  if (isAsyncIterable(source) && !has(source, 'readSync') && !has(source, 'writeTo')) {
+    return copyChunks(destination, source)
+  }
   const fast = copyFast(destination, source as Reader | WriterTo)
   return fast ?? awaitCalls(copyCalls(writeOf(destination), readOf(source), newBuffer()))
 }

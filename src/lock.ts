@@ -1,40 +1,209 @@
-import { FREE, IMPATIENT, RESERVED } from './layout.ts'
-import { wake } from './waiting.ts'
+import {
+  FREE,
+  LAST_OFFSET,
+  MAX_QUEUED,
+  placeOfReserved,
+  queueEvent,
+  ROTATION_OFFSET,
+  reservedFor,
+  WAITERS_OFFSET,
+} from './layout.ts'
+import { wake, wakeAll } from './waiting.ts'
 
 /**
- * A lock between threads that lets the running thread take it again at once (a hand-over to a sleeper costs 50 µs), but
- * starves nobody: a waiter that has waited for PATIENCE_MS marks the lock IMPATIENT, and its release makes it RESERVED, free
- * only for those who have waited as long. Nothing is ever handed to a sleeper, so one that dies, or whose event loop is busy,
- * holds nobody up: a newcomer who finds the lock RESERVED has waited long enough itself after PATIENCE_MS.
+ * A lock between threads. To hand it to a sleeper at each release would cost 50 µs a time, so whoever runs may take it while it is FREE, the
+ * last owner again too. But while others wait, a thread does so for one turn only; then it leaves the lock reserved for the next waiter.
  *
- *     FREE ──anyone──▶ owner ──a long waiter──▶ owner + IMPATIENT
- *      ▲                 │ release                     │ release
- *      └─────────────────┘              RESERVED ◀─────┘
- *                                          │ only long waiters
- *                                          └──▶ owner
+ *     FREE ──anyone──▶ owner ──release──▶ FREE
+ *                        └──release, turn over──▶ reserved for place p ──the waiter at p──▶ owner
+ *                                                                     ──anyone, after STEAL_MS──▶ owner
+ *
+ * A waiter takes a place: a bit in WAITERS and an event to sleep on. Places are served in rotation, so each is reached in turn. Releases tell the
+ * next place only: nobody else is woken in vain. A waiter that dies, or whose event loop is busy, holds nobody up for long: every waiter looks
+ * by itself every POLL_MS, and takes what was reserved for somebody who does not come.
  */
 
-/** How long a waiter lets others go first, in ms: long beside a transfer, short beside what a person notices. */
-export const PATIENCE_MS = 1
+/** How long a thread may go on taking the lock while others wait, in ms: long beside a wake, short beside what a person notices. */
+const TURN_MS = 1
+/** How long the lock stays reserved for a waiter that does not come, in ms. */
+const STEAL_MS = 5
+/** How long a waiter sleeps at most before it looks by itself, in ms. */
+export const POLL_MS = 25
+/** How long a waiter that was woken in vain sleeps undisturbed: the lock's owner is quicker than a wake, and a wake costs it its core. */
+const QUIET_MS = TURN_MS
+/** How long one that found no place sleeps at most, in ms. */
+const CROWDED_POLL_MS = 1
 
-/** Takes the lock if it is free for the caller. `impatient`: has waited for PATIENCE_MS. Acquires the edge `locked`. */
-export function tryAcquire(words: Int32Array, lock: number, owner: number, impatient: boolean): boolean {
-  if (Atomics.compareExchange(words, lock, FREE, owner) === FREE) return true
-  if (!impatient) return false
-  const seen = Atomics.compareExchange(words, lock, RESERVED, owner)
-  if (seen === RESERVED) return true
-  if (seen !== FREE && (seen & IMPATIENT) === 0) Atomics.compareExchange(words, lock, seen, seen | IMPATIENT)
-  return false
+const NO_PLACE = -1
+const ALL_PLACES = 2 ** MAX_QUEUED - 1
+
+/** What one half in one thread knows of its lock: which rotation it has a turn in, and since when others wait. */
+export class Turn {
+  rotation = 0
+  sinceMs = 0
+  /** A reservation of the lock for somebody else, and when it was first seen: it outlives calls that may not wait. */
+  reserved = FREE
+  reservedSinceMs = 0
 }
 
-/** Gives the lock up, and tells those who queue on `event`. Releases the edge `locked`. */
-export function release(words: Int32Array, lock: number, event: number, owner: number): void {
-  if (Atomics.compareExchange(words, lock, owner, FREE) !== owner) Atomics.store(words, lock, RESERVED)
-  wake(words, event) // tells the queue: the lock is free
+/** What one operation knows while it queues for a lock. */
+export class Place {
+  readonly #words: Int32Array
+  readonly #lock: number
+  readonly #owner: number
+  readonly #turn: Turn
+  #index = NO_PLACE
+
+  /** How long to sleep at most before the next try, in ms. */
+  pollMs = POLL_MS
+  /** Whether to sleep without a word, so that only a reservation, an end or the time wakes it. */
+  quiet = false
+  #wakes = 0
+  #quietUntilMs = 0
+
+  constructor(words: Int32Array, lock: number, owner: number, turn: Turn) {
+    this.#words = words
+    this.#lock = lock
+    this.#owner = owner
+    this.#turn = turn
+  }
+
+  /** What to sleep on while queueing. */
+  get event(): number {
+    return queueEvent(this.#lock, this.#index === NO_PLACE ? MAX_QUEUED : this.#index)
+  }
+
+  /** Takes the lock if it may. Acquires the edge `locked`. */
+  tryAcquire(): boolean {
+    const seen = Atomics.compareExchange(this.#words, this.#lock, FREE, this.#owner)
+    if (seen === FREE) {
+      if (this.#index !== NO_PLACE) this.#served()
+      return true
+    }
+    if (this.#index === NO_PLACE || seen !== reservedFor(this.#index)) return false
+    if (Atomics.compareExchange(this.#words, this.#lock, seen, this.#owner) !== seen) return false
+    this.#served()
+    return true
+  }
+
+  /** Queues for the lock after `tryAcquire` failed; takes over a reservation that nobody comes for. @returns whether it has the lock */
+  queue(): boolean {
+    const words = this.#words
+    const lock = this.#lock
+    const turn = this.#turn
+    if (this.#index === NO_PLACE || !this.#isListed()) {
+      this.#index = enlist(words, lock)
+      this.#wakes = Atomics.load(words, this.event)
+      this.#quietUntilMs = 0
+    }
+    const seen = Atomics.load(words, lock)
+    const nowMs = performance.now()
+    if (seen >= FREE) {
+      turn.reserved = FREE
+      this.#plan(nowMs)
+      return false
+    }
+    this.quiet = false
+    if (seen !== turn.reserved) {
+      turn.reserved = seen
+      turn.reservedSinceMs = nowMs
+    }
+    this.pollMs = turn.reservedSinceMs + STEAL_MS - nowMs
+    if (this.pollMs > 0 || Atomics.compareExchange(words, lock, seen, this.#owner) !== seen) return false
+    strike(words, lock, placeOfReserved(seen))
+    if (this.#index !== NO_PLACE) this.#served()
+    return true
+  }
+
+  /** Leaves the queue without the lock, and passes on what was meant for it. */
+  leave(): void {
+    if (this.#index === NO_PLACE) return
+    const reserved = reservedFor(this.#index)
+    strike(this.#words, this.#lock, this.#index)
+    this.#index = NO_PLACE
+    Atomics.compareExchange(this.#words, this.#lock, reserved, FREE)
+    // tells the next waiter what this one may have been told
+    wakeAll(this.#words, queueEvent(this.#lock, nextPlace(this.#words, this.#lock)))
+  }
+
+  /** Gives the lock up, and tells the next of the queue. Releases the edge `locked`. */
+  release(): void {
+    const words = this.#words
+    const lock = this.#lock
+    Atomics.store(words, lock, FREE)
+    if (Atomics.load(words, lock + WAITERS_OFFSET) === 0) return
+    const next = nextPlace(words, lock)
+    if (this.#turnIsOver() && Atomics.compareExchange(words, lock, FREE, reservedFor(next)) === FREE) {
+      wakeAll(words, queueEvent(lock, next)) // tells the next waiter, quiet or not: the lock is yours
+    } else {
+      wake(words, queueEvent(lock, next)) // tells the next waiter: the lock is free
+    }
+  }
+
+  #served(): void {
+    const words = this.#words
+    const lock = this.#lock
+    strike(words, lock, this.#index)
+    Atomics.store(words, lock + LAST_OFFSET, this.#index)
+    Atomics.add(words, lock + ROTATION_OFFSET, 1)
+    this.#index = NO_PLACE
+  }
+
+  /** Plans the next sleep: quietly, after a wake that came in vain. */
+  #plan(nowMs: number): void {
+    const wakes = Atomics.load(this.#words, this.event)
+    if (wakes !== this.#wakes) this.#quietUntilMs = nowMs + QUIET_MS
+    this.#wakes = wakes
+    this.quiet = nowMs < this.#quietUntilMs
+    if (this.#index === NO_PLACE) this.pollMs = CROWDED_POLL_MS
+    else this.pollMs = this.quiet ? this.#quietUntilMs - nowMs : POLL_MS
+  }
+
+  #isListed(): boolean {
+    return (Atomics.load(this.#words, this.#lock + WAITERS_OFFSET) & (1 << this.#index)) !== 0
+  }
+
+  /** Whether this thread has had the lock at its disposal for a turn while the same others waited. */
+  #turnIsOver(): boolean {
+    const turn = this.#turn
+    const rotation = Atomics.load(this.#words, this.#lock + ROTATION_OFFSET)
+    const nowMs = performance.now()
+    if (turn.rotation !== rotation) {
+      turn.rotation = rotation
+      turn.sinceMs = nowMs
+    }
+    return nowMs - turn.sinceMs >= TURN_MS
+  }
 }
 
 /** Who holds the lock: its identity, or FREE. */
 export function ownerOf(words: Int32Array, lock: number): number {
-  const value = Atomics.load(words, lock)
-  return value === RESERVED ? FREE : value & ~IMPATIENT
+  return Math.max(FREE, Atomics.load(words, lock))
+}
+
+/** Takes a place. @returns its index; NO_PLACE if all are taken */
+function enlist(words: Int32Array, lock: number): number {
+  for (let tries = 0; tries <= MAX_QUEUED; tries += 1) {
+    const listed = Atomics.load(words, lock + WAITERS_OFFSET)
+    const open = ~listed & ALL_PLACES
+    if (open === 0) return NO_PLACE
+    const lowest = open & -open
+    if (Atomics.compareExchange(words, lock + WAITERS_OFFSET, listed, listed | lowest) === listed) {
+      return 31 - Math.clz32(lowest)
+    }
+  }
+  return NO_PLACE
+}
+
+function strike(words: Int32Array, lock: number, index: number): void {
+  Atomics.and(words, lock + WAITERS_OFFSET, ~(1 << index))
+}
+
+/** The place after the one that was served last, in rotation; place 0 if there is none. */
+function nextPlace(words: Int32Array, lock: number): number {
+  const listed = Atomics.load(words, lock + WAITERS_OFFSET) & ALL_PLACES
+  const last = Atomics.load(words, lock + LAST_OFFSET)
+  const later = last >= 31 ? 0 : listed & (-2 << last)
+  const candidates = later !== 0 ? later : listed
+  return candidates === 0 ? 0 : 31 - Math.clz32(candidates & -candidates)
 }

@@ -5,17 +5,16 @@ import {
   HANDOFF,
   READ,
   READ_LOCK,
-  READ_QUEUE_EVENT,
   READER_EVENT,
   READS,
   WRITE_LOCK,
-  WRITE_QUEUE_EVENT,
   WRITER_EVENT,
   WRITES,
   WRITTEN,
 } from './layout.ts'
-import { ownerOf, PATIENCE_MS, release, tryAcquire } from './lock.ts'
+import { ownerOf, Place, type Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
+import { prepareQuietly, prepareToPark } from './waiting.ts'
 
 /**
  * One read or write as a state machine that never waits. A `step` goes as far as it can: it gives FINISHED, throws what the caller
@@ -39,13 +38,15 @@ export const QUEUED = 0
 export const ENTERED = 1
 export const MOVING = 2
 export const ENDING = 3
-type Phase = typeof QUEUED | typeof ENTERED | typeof MOVING | typeof ENDING
+/** Over: nothing is touched any more. */
+const GONE = 4
+type Phase = typeof QUEUED | typeof ENTERED | typeof MOVING | typeof ENDING | typeof GONE
 
 const NOTHING = new Uint8Array(0)
 
 const SIDES = {
-  writer: { lock: WRITE_LOCK, queue: WRITE_QUEUE_EVENT, slot: WRITER_EVENT, bytes: WRITTEN, calls: WRITES },
-  reader: { lock: READ_LOCK, queue: READ_QUEUE_EVENT, slot: READER_EVENT, bytes: READ, calls: READS },
+  writer: { lock: WRITE_LOCK, slot: WRITER_EVENT, bytes: WRITTEN, calls: WRITES },
+  reader: { lock: READ_LOCK, slot: READER_EVENT, bytes: READ, calls: READS },
 } as const
 
 /** The identity under which an operation of this thread owns a lock. */
@@ -74,27 +75,26 @@ export abstract class Operation {
   protected bytes: Uint8Array = NOTHING
   /** The length of `bytes` when the operation began: an awaited one may find them detached since. */
   protected length = 0
+  readonly #place: Place
   readonly #lock: number
-  readonly #queue: number
   readonly #slot: number
   readonly #bytesCounter: number
   readonly #callsCounter: number
   #holdsLock = false
-  #queuedAt = 0
   #endedAt = 0
 
-  constructor(memory: PipeMemory, half: Half, owner: number) {
+  constructor(memory: PipeMemory, half: Half, owner: number, turn: Turn) {
     const side = SIDES[half]
     this.memory = memory
     this.words = memory.words
     this.half = half
     this.owner = owner
+    this.#place = new Place(memory.words, side.lock, owner, turn)
     this.#lock = side.lock
-    this.#queue = side.queue
     this.#slot = side.slot
     this.#bytesCounter = side.bytes
     this.#callsCounter = side.calls
-    this.event = side.queue
+    this.event = side.slot
   }
 
   /** Makes this the operation on `bytes`; steps do the rest. */
@@ -104,7 +104,6 @@ export abstract class Operation {
     this.phase = QUEUED
     this.moved = 0
     this.ended = false
-    this.#queuedAt = 0
     this.#endedAt = 0
   }
 
@@ -120,7 +119,16 @@ export abstract class Operation {
         return this.move()
       case ENDING:
         return this.end()
+      case GONE:
+        return FINISHED
     }
+  }
+
+  /** Leaves in whatever way is open, when something unforeseen was thrown. @returns the error, saying how far it came */
+  abandon(error: unknown): unknown {
+    if (this.phase === GONE) return error
+    if (!this.cancel() && !this.cut()) this.leave()
+    return error instanceof Error ? withProgress(error, this.half, this.moved) : error
   }
 
   /** ENTERED → MOVING: goes to meet the other side at the slot. */
@@ -149,6 +157,17 @@ export abstract class Operation {
     return false
   }
 
+  /** Announces that it will sleep on `event`, unless it wants to sleep undisturbed. @returns the count to sleep on */
+  prepareToPark(): number {
+    const quiet = this.phase === QUEUED && this.#place.quiet
+    return quiet ? prepareQuietly(this.words, this.event) : prepareToPark(this.words, this.event)
+  }
+
+  /** Whether it waits for its lock: others are served first, so it is better asleep. */
+  get queued(): boolean {
+    return this.phase === QUEUED
+  }
+
   protected get awaited(): boolean {
     return (this.owner & AWAITED) !== 0
   }
@@ -160,20 +179,17 @@ export abstract class Operation {
 
   /** QUEUED → ENTERED with the lock, or ENDING; or blocked. */
   #enter(): void {
-    const waitedMs = this.#queuedAt === 0 ? 0 : performance.now() - this.#queuedAt
-    if (tryAcquire(this.words, this.#lock, this.owner, waitedMs >= PATIENCE_MS)) {
+    if (this.#place.tryAcquire()) {
       this.#holdsLock = true
       this.phase = ENTERED
-      return
-    }
-    if ((Atomics.load(this.words, HANDOFF) & ENDED) !== 0) {
+    } else if ((Atomics.load(this.words, HANDOFF) & ENDED) !== 0) {
       this.phase = ENDING
-      return
+    } else if (this.#place.queue()) {
+      this.#holdsLock = true
+      this.phase = ENTERED
+    } else {
+      this.block(this.#lock, Atomics.load(this.words, this.#lock), this.#place.event, this.#place.pollMs)
     }
-    if (this.#queuedAt === 0) this.#queuedAt = performance.now()
-    // A waiter wakes once to become impatient; from then on the release of the lock tells it.
-    const patienceMs = waitedMs >= PATIENCE_MS ? Infinity : PATIENCE_MS - waitedMs
-    this.block(this.#lock, Atomics.load(this.words, this.#lock), this.#queue, patienceMs)
   }
 
   /** Notes what has to change before another step makes sense. */
@@ -226,11 +242,15 @@ export abstract class Operation {
 
   /** Counts the bytes, lets go of the caller's memory (C5) and gives the lock up. */
   protected leave(): void {
+    this.phase = GONE
     this.bytes = NOTHING
-    if (!this.#holdsLock) return
+    if (!this.#holdsLock) {
+      this.#place.leave()
+      return
+    }
     this.#holdsLock = false
     const counter = this.#bytesCounter
     this.memory.floats[counter] = (this.memory.floats[counter] as number) + this.moved
-    release(this.words, this.#lock, this.#queue, this.owner)
+    this.#place.release()
   }
 }

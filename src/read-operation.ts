@@ -2,19 +2,25 @@ import { platform } from '#platform'
 import { deadlocked } from './errors.ts'
 import {
   CUT,
+  CUT_AT,
   DRAINED,
   ENDED,
   FILLED,
   HANDOFF,
   IDLE,
+  inState,
   LEFT,
   OFFERED,
+  ONE_MATCH,
+  PARKED_OFFSET,
   READ_LOCK,
   READER_EVENT,
+  STATE,
   TAKING,
   WRITE_LOCK,
   WRITER_EVENT,
 } from './layout.ts'
+import { POLL_MS, type Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
 import { ENTERED, MOVING, Operation } from './operation.ts'
 import { wake } from './waiting.ts'
@@ -31,21 +37,28 @@ export type MakeTarget = (offered: number) => Uint8Array
  */
 export class ReadOperation extends Operation {
   #makeTarget: MakeTarget | undefined
+  /** The HANDOFF word of the match. */
+  #match = 0
   /** What was left of the write at the match. */
   #left = 0
   /** What this read has claimed of it. */
   #wanted = 0
   /** The shared count of bytes taken out of the window. */
   #drained = 0
+  /** What `#slotIsStuck` saw, and since when. */
+  #stuckAt = 0
+  #stuckFilled = 0
+  #stuckSinceMs = 0
   /** The last view of the window that was copied from: sizes repeat, and a view is expensive. */
   #view = NOTHING
 
-  constructor(memory: PipeMemory, owner: number) {
-    super(memory, 'reader', owner)
+  constructor(memory: PipeMemory, owner: number, turn: Turn) {
+    super(memory, 'reader', owner, turn)
   }
 
   override begin(target: Uint8Array): void {
     super.begin(target)
+    this.#stuckAt = 0
     this.#makeTarget = undefined
   }
 
@@ -57,26 +70,31 @@ export class ReadOperation extends Operation {
 
   protected meet(): boolean {
     const { words, memory } = this
-    for (;;) {
-      const handoff = Atomics.load(words, HANDOFF)
-      if ((handoff & ENDED) !== 0) return this.end()
-      switch (handoff) {
-        case OFFERED:
-          break
-        case IDLE:
-        case CUT:
-          return this.block(HANDOFF, handoff, READER_EVENT)
-        default:
-          throw this.corrupt('the handoff word of a reader waiting for an offer', handoff)
-      }
-      if (this.bytes.length !== this.length) throw this.detached()
-      // edge: offered; this is the match
-      if (Atomics.compareExchange(words, HANDOFF, OFFERED, TAKING) === OFFERED) break
+    const handoff = Atomics.load(words, HANDOFF)
+    if ((handoff & ENDED) !== 0) return this.end()
+    switch (handoff & STATE) {
+      case OFFERED:
+        break
+      case IDLE:
+      case CUT:
+        return this.block(HANDOFF, handoff, READER_EVENT)
+      default:
+        throw this.corrupt('the handoff word of a reader waiting for an offer', handoff)
     }
+    if (this.bytes.length !== this.length) throw this.detached()
+    this.#match = (inState(handoff, TAKING) + ONE_MATCH) | 0
+    // edge: offered; this is the match, unless the writer has just withdrawn, or an end has come
+    const seen = Atomics.compareExchange(words, HANDOFF, handoff, this.#match)
+    if (seen !== handoff) return this.block(HANDOFF, handoff, READER_EVENT)
     this.phase = MOVING
     this.#left = memory.floats[LEFT] as number
     this.#drained = words[DRAINED] as number
-    if (!Number.isSafeInteger(this.#left) || this.#left < 0) throw this.corrupt('the count of bytes left', this.#left)
+    if (!Number.isSafeInteger(this.#left) || this.#left < 0) {
+      const left = this.#left
+      this.#left = 0
+      this.#giveBack()
+      throw this.corrupt('the count of bytes left', left)
+    }
     if (this.#makeTarget !== undefined) this.#prepareTarget(this.#makeTarget)
     this.#wanted = Math.min(this.length, this.#left)
     if (this.#wouldDeadlock()) {
@@ -89,12 +107,10 @@ export class ReadOperation extends Operation {
   protected move(): boolean {
     const { words } = this
     while (this.moved < this.#wanted) {
-      let filled = Atomics.load(words, FILLED) // edge: filled
+      const filled = Atomics.load(words, FILLED) // edge: filled
       if (filled === this.#drained) {
-        if ((Atomics.load(words, HANDOFF) & ~ENDED) !== CUT) return this.block(FILLED, filled, READER_EVENT)
-        // What was filled before the cut is ours.
-        filled = Atomics.load(words, FILLED)
-        if (filled === this.#drained) break
+        if ((Atomics.load(words, HANDOFF) & STATE) === CUT) break // edge: cut
+        return this.block(FILLED, filled, READER_EVENT)
       }
       if (this.bytes.length !== this.length) {
         this.#giveBack()
@@ -107,6 +123,11 @@ export class ReadOperation extends Operation {
       }
     }
     this.#giveBack()
+    if (this.moved === 0 && this.#wanted > 0) {
+      // The writer left before the first byte: there was no match after all.
+      this.phase = ENTERED
+      return this.meet()
+    }
     return this.finish()
   }
 
@@ -118,6 +139,7 @@ export class ReadOperation extends Operation {
 
   /** Gives the rest of the match back to the writer, whose write goes on with it. */
   cut(): boolean {
+    if (this.phase !== MOVING) return false
     this.#giveBack()
     this.leave()
     return true
@@ -128,7 +150,28 @@ export class ReadOperation extends Operation {
   }
 
   deadlocked(): boolean {
-    return this.heldByOwnAwait(READ_LOCK) || (this.phase === ENTERED && this.peerAwaitsHere())
+    if (this.heldByOwnAwait(READ_LOCK)) return true
+    if (!this.peerAwaitsHere()) return false
+    return this.phase === ENTERED || (this.queued && this.#slotIsStuck())
+  }
+
+  /**
+   * Whether another reader is asleep in the middle of a match, with the window empty, as it was a poll of the lock ago. Seen once, it
+   * might be just about to go on; asleep for so long, it waits for the writer.
+   */
+  #slotIsStuck(): boolean {
+    const { words } = this
+    const handoff = Atomics.load(words, HANDOFF)
+    const filled = Atomics.load(words, FILLED)
+    const starving = Atomics.load(words, DRAINED) === filled && Atomics.load(words, READER_EVENT + PARKED_OFFSET) !== 0
+    if ((handoff & STATE) !== TAKING || !starving) return false
+    const nowMs = performance.now()
+    if (this.#stuckAt !== handoff || this.#stuckFilled !== filled) {
+      this.#stuckAt = handoff
+      this.#stuckFilled = filled
+      this.#stuckSinceMs = nowMs
+    }
+    return nowMs - this.#stuckSinceMs >= POLL_MS / 2
   }
 
   peerAwaitsHere(): boolean {
@@ -144,17 +187,26 @@ export class ReadOperation extends Operation {
       Atomics.store(words, DRAINED, this.#drained)
     }
     const next = left > 0 ? OFFERED : IDLE
-    let seen = Atomics.compareExchange(words, HANDOFF, TAKING, next) // edge: taken
-    if (seen !== TAKING) {
-      // ENDED or CUT came meanwhile, each at most once.
-      for (let tries = 0; tries < 3; tries += 1) {
-        const cut = (seen & ~ENDED) === CUT
-        const now = Atomics.compareExchange(words, HANDOFF, seen, (cut ? IDLE : next) | (seen & ENDED))
-        if (now === seen) break
-        seen = now
-      }
-    }
+    // edge: taken
+    const seen = Atomics.compareExchange(words, HANDOFF, this.#match, inState(this.#match, next))
+    if (seen !== this.#match) this.#giveBackChanged(seen, next)
     wake(words, WRITER_EVENT) // tells the offering writer: taken
+  }
+
+  /** The same when ENDED or CUT has come during the match, each at most once. */
+  #giveBackChanged(handoff: number, next: number): void {
+    const { words } = this
+    let seen = handoff
+    for (let tries = 0; tries < 3; tries += 1) {
+      const cut = (seen & STATE) === CUT
+      const now = Atomics.compareExchange(words, HANDOFF, seen, inState(seen, cut ? IDLE : next))
+      if (now === seen) {
+        // What was copied after the cut does not count: the writer has not counted it either.
+        if (cut) this.moved = Math.max(0, this.moved - ((this.#drained - (words[CUT_AT] as number)) >>> 0))
+        return
+      }
+      seen = now
+    }
   }
 
   /** Copies the next piece out of the window. */

@@ -10,6 +10,7 @@ import {
   type WaitOptions,
 } from './checks.ts'
 import { AWAITING_OWNER, BLOCKING_OWNER, PipeHalf } from './half.ts'
+import { Turn } from './lock.ts'
 import { openMemory, type PipeMemory } from './memory.ts'
 import { ReadOperation } from './read-operation.ts'
 
@@ -23,12 +24,13 @@ const MAX_CHUNK_BYTES = 16 * 1024 * 1024
 export class PipeReader extends PipeHalf<'reader'> {
   readonly #memory: PipeMemory
   readonly #operation: ReadOperation
+  readonly #turn = new Turn()
   readonly #queue = new AwaitQueue()
 
   private constructor(memory: PipeMemory) {
     super(memory, 'reader')
     this.#memory = memory
-    this.#operation = new ReadOperation(memory, BLOCKING_OWNER)
+    this.#operation = new ReadOperation(memory, BLOCKING_OWNER, this.#turn)
   }
 
   /**
@@ -70,7 +72,7 @@ export class PipeReader extends PipeHalf<'reader'> {
    * @param options.signal cancels the read: it throws an `AbortError` with the signal's reason as `cause`
    */
   async read(target: ArrayBufferView, options?: AsyncWaitOptions): Promise<number | null> {
-    const operation = new ReadOperation(this.#memory, AWAITING_OWNER)
+    const operation = new ReadOperation(this.#memory, AWAITING_OWNER, this.#turn)
     operation.begin(bytesOf(target, 'target'))
     const waited = this.#queue.run(operation, timeoutOf(options), signalOf(options))
     if (waited !== undefined) await waited
@@ -104,7 +106,7 @@ export class PipeReader extends PipeHalf<'reader'> {
   async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
     for (;;) {
       const chunk = new Chunk()
-      const operation = new ReadOperation(this.#memory, AWAITING_OWNER)
+      const operation = new ReadOperation(this.#memory, AWAITING_OWNER, this.#turn)
       operation.beginWith(chunk.make)
       const waited = this.#queue.run(operation, undefined, undefined)
       if (waited !== undefined) await waited

@@ -27,6 +27,11 @@ export function prepareToPark(words: Int32Array, event: number): number {
   return count
 }
 
+/** The count for a sleeper who does not announce itself, and wants only `wakeAll` to disturb it. */
+export function prepareQuietly(words: Int32Array, event: number): number {
+  return Atomics.load(words, event)
+}
+
 /** Sleeps until the event is woken, or for `timeoutMs`. Blocks the thread. */
 export function park(words: Int32Array, event: number, count: number, timeoutMs: number): void {
   Atomics.wait(words, event, count, timeoutMs)
@@ -40,7 +45,11 @@ export function parkAsync(words: Int32Array, event: number, count: number): Prom
 
 /** Tells everybody asleep on the event to look again. Costs one load when nobody is. */
 export function wake(words: Int32Array, event: number): void {
-  if (Atomics.load(words, event + PARKED_OFFSET) === 0) return
+  if (Atomics.load(words, event + PARKED_OFFSET) !== 0) wakeAll(words, event)
+}
+
+/** Tells everybody asleep on the event, also those who have not announced it. */
+export function wakeAll(words: Int32Array, event: number): void {
   Atomics.store(words, event + PARKED_OFFSET, 0)
   Atomics.add(words, event, 1)
   Atomics.notify(words, event)

@@ -1,21 +1,24 @@
 import { platform } from '#platform'
 import {
   CUT,
+  CUT_AT,
   DRAINED,
   ENDED,
   FILLED,
   FREE,
   HANDOFF,
   IDLE,
+  inState,
   LEFT,
   OFFERED,
   READ_LOCK,
   READER_EVENT,
+  STATE,
   TAKING,
   WRITE_LOCK,
   WRITER_EVENT,
 } from './layout.ts'
-import { ownerOf } from './lock.ts'
+import { ownerOf, type Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
 import { ENDING, MOVING, Operation } from './operation.ts'
 import { wake } from './waiting.ts'
@@ -33,8 +36,8 @@ export class WriteOperation extends Operation {
   /** Bytes seen taken out of it. */
   #drained = 0
 
-  constructor(memory: PipeMemory, owner: number) {
-    super(memory, 'writer', owner)
+  constructor(memory: PipeMemory, owner: number, turn: Turn) {
+    super(memory, 'writer', owner, turn)
   }
 
   protected meet(): boolean {
@@ -42,8 +45,8 @@ export class WriteOperation extends Operation {
     const handoff = Atomics.load(words, HANDOFF)
     if ((handoff & ENDED) !== 0) return this.end()
     // A writer before us cut its match short; its reader has yet to notice.
-    if (handoff === CUT) return this.block(HANDOFF, handoff, WRITER_EVENT)
-    if (handoff !== IDLE) throw this.corrupt('the handoff word of a writer about to offer', handoff)
+    if ((handoff & STATE) === CUT) return this.block(HANDOFF, handoff, WRITER_EVENT)
+    if ((handoff & STATE) !== IDLE) throw this.corrupt('the handoff word of a writer about to offer', handoff)
     if (this.bytes.length !== this.length) throw this.detached()
 
     this.#filled = 0
@@ -53,7 +56,7 @@ export class WriteOperation extends Operation {
     words[FILLED] = this.#filled
     this.memory.floats[LEFT] = this.length
     // edge: offered
-    if (Atomics.compareExchange(words, HANDOFF, IDLE, OFFERED) !== IDLE) return this.end()
+    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, OFFERED)) !== handoff) return this.end()
     this.phase = MOVING
     wake(words, READER_EVENT) // tells the waiting reader: an offer is there
     return this.move()
@@ -63,7 +66,7 @@ export class WriteOperation extends Operation {
     const { words } = this
     for (;;) {
       const handoff = Atomics.load(words, HANDOFF) // edge: taken
-      switch (handoff) {
+      switch (handoff & (STATE | ENDED)) {
         case IDLE:
         case IDLE | ENDED:
           if (this.#filled !== this.length) throw this.corrupt('an idle handoff word amid a write', handoff)
@@ -87,7 +90,7 @@ export class WriteOperation extends Operation {
       const drained = Atomics.load(words, DRAINED) // edge: drained
       this.#countDrained(drained)
       if (!this.#fill()) {
-        const taking = (handoff & TAKING) !== 0
+        const taking = (handoff & STATE) === TAKING
         return taking ? this.block(DRAINED, drained, WRITER_EVENT) : this.block(HANDOFF, handoff, WRITER_EVENT)
       }
       Atomics.store(words, FILLED, this.#filled | 0) // edge: filled
@@ -101,17 +104,20 @@ export class WriteOperation extends Operation {
     return true
   }
 
-  /** Leaves the reader what is in the window: it takes that, and its read ends short. */
+  /** Leaves the reader what it has taken so far: its read ends with that, and so does this write. */
   cut(): boolean {
     const { words } = this
-    for (const ended of [0, ENDED]) {
-      if (Atomics.compareExchange(words, HANDOFF, TAKING | ended, CUT | ended) !== (TAKING | ended)) continue
-      wake(words, READER_EVENT) // tells the taking reader: no more will come
-      this.moved = this.#filled
-      this.leave()
-      return true
-    }
-    return false
+    const handoff = Atomics.load(words, HANDOFF)
+    if (this.phase !== MOVING || (handoff & STATE) !== TAKING) return false
+    const drained = Atomics.load(words, DRAINED)
+    words[CUT_AT] = drained
+    // edge: cut. The number of the match tells that `drained` was read in this one.
+    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, CUT)) !== handoff) return false
+    wake(words, READER_EVENT) // tells the taking reader: no more will come
+    this.#countDrained(drained)
+    this.moved = this.#drained
+    this.leave()
+    return true
   }
 
   progress(): number {
@@ -133,8 +139,11 @@ export class WriteOperation extends Operation {
   /** OFFERED → IDLE: takes the offer back, unless it is being taken. Says in `moved` how much of it was. */
   #withdraw(): boolean {
     const { words } = this
-    for (const ended of [0, ENDED]) {
-      if (Atomics.compareExchange(words, HANDOFF, OFFERED | ended, IDLE | ended) !== (OFFERED | ended)) continue
+    // Fails at most twice in a row: when a match has come and gone, and when an end has come.
+    for (let tries = 0; tries < 3; tries += 1) {
+      const handoff = Atomics.load(words, HANDOFF)
+      if ((handoff & STATE) !== OFFERED) return false
+      if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE)) !== handoff) continue
       this.#countDrained(Atomics.load(words, DRAINED))
       this.moved = this.#drained
       this.phase = ENDING

@@ -10,6 +10,7 @@ import {
   type WaitOptions,
 } from './checks.ts'
 import { AWAITING_OWNER, BLOCKING_OWNER, PipeHalf } from './half.ts'
+import { Turn } from './lock.ts'
 import { openMemory, type PipeMemory } from './memory.ts'
 import { WriteOperation } from './write-operation.ts'
 
@@ -20,12 +21,13 @@ import { WriteOperation } from './write-operation.ts'
 export class PipeWriter extends PipeHalf<'writer'> {
   readonly #memory: PipeMemory
   readonly #operation: WriteOperation
+  readonly #turn = new Turn()
   readonly #queue = new AwaitQueue()
 
   private constructor(memory: PipeMemory) {
     super(memory, 'writer')
     this.#memory = memory
-    this.#operation = new WriteOperation(memory, BLOCKING_OWNER)
+    this.#operation = new WriteOperation(memory, BLOCKING_OWNER, this.#turn)
   }
 
   /**
@@ -69,7 +71,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
    * @param options.signal cancels the write: it throws an `AbortError` with the signal's reason as `cause`, and `bytesWritten`
    */
   async write(source: ArrayBufferView | string, options?: AsyncWaitOptions): Promise<number> {
-    const operation = new WriteOperation(this.#memory, AWAITING_OWNER)
+    const operation = new WriteOperation(this.#memory, AWAITING_OWNER, this.#turn)
     const timeoutMs = timeoutOf(options)
     const signal = signalOf(options)
     operation.begin(sourceBytes(source))

@@ -19,6 +19,8 @@ export const platform: Platform = {
 
   shared: (memory, offset, length) => new Uint8Array(memory, offset, length),
 
+  isPlain: (view): view is Uint8Array => Object.getPrototypeOf(view) === Uint8Array.prototype,
+
   loopBytes: 0,
 
   copy(target, targetStart, source, sourceStart, length) {

@@ -26,6 +26,11 @@ export const platform: Platform = {
 
   shared: (memory, offset, length) => Buffer.from(memory, offset, length),
 
+  isPlain(view): view is Uint8Array {
+    const prototype = Object.getPrototypeOf(view)
+    return prototype === Uint8Array.prototype || prototype === Buffer.prototype
+  },
+
   loopBytes: LOOP_BYTES,
 
   copy(target, targetStart, source, sourceStart, length) {

@@ -9,6 +9,9 @@ export interface Platform {
   /** A view for `copy` over shared memory. */
   shared(memory: SharedArrayBuffer, offset: number, length: number): Uint8Array
 
+  /** Whether a view is a Uint8Array as the runtime makes it: subclasses may run code of their own. */
+  isPlain(view: ArrayBufferView): view is Uint8Array
+
   /** Copies `length` bytes as fast as the runtime can; the ranges must be valid and must not overlap. */
   copy(target: Uint8Array, targetStart: number, source: Uint8Array, sourceStart: number, length: number): void
 
