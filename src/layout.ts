@@ -19,7 +19,7 @@
  * | 3    | WRITE_LOCK           | who may offer                             | writers                     | its queue          |
  * | 3    | …_WAITERS            | a bit for each place taken in its queue   | writers                     |                    |
  * | 3    | …_ROTATION           | grows when a waiter is served             | writers                     |                    |
- * | 3    | …_LAST               | the place served last                     | writers                     |                    |
+ * | 3    | …_NEXT               | the place to serve next, if it is taken   | writers                     |                    |
  * | 3    | WRITTEN, WRITES (f)  | bytes written, finished writes            | the writer holding the lock |                    |
  * | 4    | READ_LOCK, …         | who may take; the same four words         | readers                     | its queue          |
  * | 4    | READ, READS (f)      | bytes read, finished reads                | the reader holding the lock |                    |
@@ -103,7 +103,7 @@ export const READ = 4 * FLOATS_PER_LINE + 4
 export const READS = 4 * FLOATS_PER_LINE + 5
 export const WAITERS_OFFSET = 1
 export const ROTATION_OFFSET = 2
-export const LAST_OFFSET = 3
+export const NEXT_OFFSET = 3
 
 // lines 5 and 6: events; an event is named by its COUNT word, and PARKED follows it
 export const WRITER_EVENT = 5 * WORDS_PER_LINE

@@ -1,7 +1,7 @@
 import {
   FREE,
-  LAST_OFFSET,
   MAX_QUEUED,
+  NEXT_OFFSET,
   placeOfReserved,
   queueEvent,
   ROTATION_OFFSET,
@@ -39,7 +39,7 @@ const ALL_PLACES = 2 ** MAX_QUEUED - 1
 
 /** What one half in one thread knows of its lock: which rotation it has a turn in, and since when others wait. */
 export class Turn {
-  rotation = 0
+  rotation = -1
   sinceMs = 0
   /** A reservation of the lock for somebody else, and when it was first seen: it outlives calls that may not wait. */
   reserved = FREE
@@ -144,7 +144,7 @@ export class Place {
     const words = this.#words
     const lock = this.#lock
     strike(words, lock, this.#index)
-    Atomics.store(words, lock + LAST_OFFSET, this.#index)
+    Atomics.store(words, lock + NEXT_OFFSET, this.#index + 1)
     Atomics.add(words, lock + ROTATION_OFFSET, 1)
     this.#index = NO_PLACE
   }
@@ -199,11 +199,10 @@ function strike(words: Int32Array, lock: number, index: number): void {
   Atomics.and(words, lock + WAITERS_OFFSET, ~(1 << index))
 }
 
-/** The place after the one that was served last, in rotation; place 0 if there is none. */
+/** The first place that is taken, in rotation from the one after that served last; place 0 if none is. */
 function nextPlace(words: Int32Array, lock: number): number {
   const listed = Atomics.load(words, lock + WAITERS_OFFSET) & ALL_PLACES
-  const last = Atomics.load(words, lock + LAST_OFFSET)
-  const later = last >= 31 ? 0 : listed & (-2 << last)
+  const later = listed & (-1 << Atomics.load(words, lock + NEXT_OFFSET))
   const candidates = later !== 0 ? later : listed
   return candidates === 0 ? 0 : 31 - Math.clz32(candidates & -candidates)
 }

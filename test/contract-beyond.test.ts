@@ -1,5 +1,6 @@
 import { pipe } from 'threadpipe'
 import { describe, expect, test } from 'vitest'
+import { HANDOFF, READ_LOCK, reservedFor, TAKING, WRITER_DONE, WRITING } from '../src/layout.ts'
 import { counting, handleOf, KINDS, PATIENT, Side, text } from './support/sides.ts'
 import { failureOf, thread, until } from './support/threads.ts'
 
@@ -218,33 +219,47 @@ describe('C25: a match that stalls because the other event loop is busy', () => 
     expect(reader.stats()).toMatchObject({ bytesRead: 100_000, bytesWritten: 100_000 })
   })
 
-  test('a writer that leaves gives the reader what was filled, and the next write starts afresh', async () => {
-    const { reader, writer } = pipe({ window: 1024 })
-    const busy = new Int32Array(new SharedArrayBuffer(8))
+  test.each([
+    { name: 'more than the read wants is filled', written: 300, wanted: 100 },
+    { name: 'the whole write is filled', written: 100, wanted: 200 },
+    { name: 'both are larger than the window', written: 5000, wanted: 3000 },
+  ])('a writer that leaves counts what the read gives, and the next write starts afresh: $name', async (sizes) => {
+    const { reader, writer } = pipe({ window: 64 })
+    // 1: the write is offered; 2: it is being read; 3: the reader's event loop may turn again
+    const gate = new Int32Array(new SharedArrayBuffer(4))
+    const write = thread().run(
+      async ({ PipeWriter }, { handle, gate, bytes }) => {
+        const write = PipeWriter.from(handle).write(bytes, { timeout: 100 })
+        Atomics.store(gate, 0, 1)
+        Atomics.notify(gate, 0)
+        Atomics.wait(gate, 0, 1, 8000)
+        return await write
+      },
+      { handle: handleOf(writer), gate, bytes: counting(sizes.written) },
+    )
     const read = thread().run(
-      async ({ PipeReader }, { handle, busy }) => {
-        const target = new Uint8Array(50_000)
-        const reader = PipeReader.from(handle)
-        const read = reader.read(target, { timeout: 10_000 })
-        Atomics.store(busy, 1, 1)
-        while (reader.stats().writerParks === 0) await new Promise((resolve) => setImmediate(resolve))
-        Atomics.wait(busy, 0, 0, 5000)
+      async ({ PipeReader }, { handle, gate, wanted }) => {
+        Atomics.wait(gate, 0, 0, 8000)
+        const target = new Uint8Array(wanted)
+        const read = PipeReader.from(handle).read(target, { timeout: 10_000 })
+        Atomics.store(gate, 0, 2)
+        Atomics.notify(gate, 0)
+        Atomics.wait(gate, 0, 2, 8000) // its loop does not turn, so the match stalls
         const n = await read
         return target.slice(0, n ?? 0)
       },
-      { handle: handleOf(reader), busy },
+      { handle: handleOf(reader), gate, wanted: sizes.wanted },
     )
-    await until(() => Atomics.load(busy, 1) === 1)
-    const blocking = new Side(thread(), 'blocking')
-    // The reader's loop turns until this writer sleeps in the middle of the match.
-    const results = await blocking.write(writer, counting(200_000), { timeout: 300 }).catch((error) => error)
-    Atomics.store(busy, 0, 1)
-    Atomics.notify(busy, 0)
+    const failure = await failureOf(write)
+    Atomics.store(gate, 0, 3)
+    Atomics.notify(gate, 0)
     const got = await read
-    if (typeof results === 'number') expect(got.length).toBe(50_000)
-    else expect(results.thrown).toMatchObject({ ...TIMED_OUT, bytesWritten: got.length })
-    expect(got).toEqual(counting(200_000).slice(0, got.length))
-    const next = blocking.write(writer, 'next')
+    expect(failure).toMatchObject({ ...TIMED_OUT, bytesWritten: got.length })
+    expect(got.length).toBeGreaterThan(0)
+    expect(got.length).toBeLessThan(sizes.written)
+    expect(got).toEqual(counting(got.length))
+    expect(reader.stats()).toMatchObject({ bytesRead: got.length, bytesWritten: got.length })
+    const next = new Side(thread(), 'blocking').write(writer, 'next')
     const target = new Uint8Array(8)
     const n = await reader.read(target, PATIENT)
     expect(text(target.subarray(0, n as number))).toBe('next')
@@ -300,6 +315,112 @@ describe('C29: certain deadlock', () => {
     await theirs
     expect(await reader.read(new Uint8Array(8), PATIENT)).toBe(3)
     expect(await own).toBe(3)
+  })
+})
+
+describe('what an earlier review found', () => {
+  test('C29: awaited calls are on their way at once, however long the event loop has not turned', async () => {
+    const warm = pipe()
+    const first = warm.writer.write('x', PATIENT)
+    expect(await warm.reader.read(new Uint8Array(1), PATIENT)).toBe(1)
+    await first
+    for (const end = performance.now() + 12; performance.now() < end; );
+    const { reader, writer } = pipe()
+    const write = writer.write('hello', PATIENT)
+    expect(reader.readSync(new Uint8Array(8), { timeout: 1000 })).toBe(5)
+    expect(await write).toBe(5)
+    const read = reader.read(new Uint8Array(8), PATIENT)
+    expect(() => writer.writeSync('x')).toThrow(expect.objectContaining({ code: 'ERR_PIPE_DEADLOCK' }))
+    await writer.write('x', PATIENT)
+    expect(await read).toBe(1)
+  })
+
+  test('C29: a blocking read that queues behind a reader which an own pending write keeps waiting', async () => {
+    const { reader, writer } = pipe({ window: 64 })
+    const write = writer.write(counting(1000), PATIENT)
+    const theirs = new Side(thread(), 'blocking').read(reader, 1000)
+    const words = new Int32Array(reader.memory)
+    while (((words[HANDOFF] as number) & 3) !== TAKING) Atomics.wait(words, HANDOFF, words[HANDOFF] as number, 1)
+    expect(() => reader.readSync(new Uint8Array(10), { timeout: 5000 })).toThrow(
+      expect.objectContaining({ code: 'ERR_PIPE_DEADLOCK' }),
+    )
+    expect((await theirs)?.length).toBe(1000)
+    expect(await write).toBe(1000)
+  })
+
+  test('C5, C18: whatever is thrown on the way, the lock is given up and the offer taken back', async () => {
+    const { reader, writer } = pipe()
+    const { wait } = Atomics
+    Atomics.wait = () => {
+      throw new TypeError('cannot block here')
+    }
+    try {
+      expect(() => writer.writeSync('late')).toThrow(
+        expect.objectContaining({ message: 'cannot block here', bytesWritten: 0 }),
+      )
+    } finally {
+      Atomics.wait = wait
+    }
+    expect(() => reader.readSync(new Uint8Array(8), { timeout: 0 })).toThrow(expect.objectContaining(TIMED_OUT))
+    const write = writer.write('fine', PATIENT)
+    expect(await reader.read(new Uint8Array(8), PATIENT)).toBe(4)
+    expect(await write).toBe(4)
+  })
+
+  test('a view of a class of its own is taken for its bytes only', async () => {
+    class Digest extends Uint8Array {
+      constructor(...none: never[]) {
+        super(1000)
+        if (none.length > 0) throw new Error('a Digest takes no arguments')
+      }
+      override get length() {
+        return 5
+      }
+    }
+    const { reader, writer } = pipe({ window: 64 })
+    const write = writer.write(new Digest(), PATIENT)
+    const target = new Digest()
+    expect(await reader.read(target, PATIENT)).toBe(1000)
+    expect(await write).toBe(1000)
+  })
+
+  test('C25: a call that may not wait takes over a reservation of the lock that nobody comes for', async () => {
+    const { reader, writer } = pipe()
+    const write = writer.write('hello', PATIENT)
+    Atomics.store(new Int32Array(reader.memory), READ_LOCK, reservedFor(3))
+    let n: number | null = null
+    await until(() => {
+      try {
+        n = reader.readSync(new Uint8Array(8), { timeout: 0 })
+        return true
+      } catch (error) {
+        expect(error).toMatchObject(TIMED_OUT)
+        return false
+      }
+    })
+    expect(n).toBe(5)
+    expect(await write).toBe(5)
+  })
+
+  test('C27: a thread that dies while it writes its error down costs the detail, never a hang', async () => {
+    const { reader, writer } = pipe()
+    Atomics.store(new Int32Array(reader.memory), WRITER_DONE, WRITING)
+    const lost = expect.objectContaining({ code: 'ERR_PIPE_PEER_EXITED' })
+    expect(() => reader.readSync(new Uint8Array(8), { timeout: 5000 })).toThrow(lost)
+    await expect(reader.read(new Uint8Array(8), PATIENT)).rejects.toEqual(lost)
+    expect(() => writer.writeSync('x')).toThrow(expect.objectContaining({ code: 'ERR_PIPE_CLOSED' }))
+  })
+
+  test('signals that misbehave leave nothing behind', async () => {
+    const { reader, writer } = pipe()
+    const signal = new AbortController().signal
+    signal.addEventListener = () => {
+      throw new Error('boom')
+    }
+    const target = new Uint8Array(4)
+    await expect(reader.read(target, { signal })).rejects.toThrow('boom')
+    await expect(writer.write('abcd', { timeout: 20 })).rejects.toMatchObject(TIMED_OUT)
+    expect([...target]).toEqual([0, 0, 0, 0])
   })
 })
 

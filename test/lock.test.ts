@@ -1,0 +1,127 @@
+import { expect, test } from 'vitest'
+import { FREE, MAX_QUEUED, NEXT_OFFSET, queueEvent, reservedFor, WAITERS_OFFSET, WRITE_LOCK } from '../src/layout.ts'
+import { ownerOf, Place, Turn } from '../src/lock.ts'
+
+const ONE = 2
+const TWO = 4
+const TURN_MS = 1
+const STEAL_MS = 5
+
+const words = () => new Int32Array(new SharedArrayBuffer(4096))
+const place = (w: Int32Array, owner: number, turn = new Turn()) => new Place(w, WRITE_LOCK, owner, turn)
+const passMs = (ms: number): void => {
+  for (const end = performance.now() + ms; performance.now() < end; );
+}
+
+test('one owner at a time', () => {
+  const w = words()
+  const [a, b] = [place(w, ONE), place(w, TWO)]
+  expect(a.tryAcquire()).toBe(true)
+  expect(ownerOf(w, WRITE_LOCK)).toBe(ONE)
+  expect(b.tryAcquire()).toBe(false)
+  a.release()
+  expect(ownerOf(w, WRITE_LOCK)).toBe(FREE)
+  expect(b.tryAcquire()).toBe(true)
+})
+
+test('the owner may take it again within its turn, and not after it', () => {
+  const w = words()
+  const turn = new Turn()
+  const [a, b] = [place(w, ONE, turn), place(w, TWO)]
+  expect(a.tryAcquire()).toBe(true)
+  expect(b.queue()).toBe(false)
+  a.release()
+  expect(place(w, ONE, turn).tryAcquire()).toBe(true)
+  passMs(TURN_MS)
+  a.release()
+  expect(w[WRITE_LOCK]).toBe(reservedFor(0))
+  expect(ownerOf(w, WRITE_LOCK)).toBe(FREE)
+  expect(place(w, ONE, turn).tryAcquire()).toBe(false)
+  expect(b.tryAcquire()).toBe(true)
+  expect(w[WRITE_LOCK + WAITERS_OFFSET]).toBe(0)
+})
+
+test('places are served in rotation, whoever comes back', () => {
+  const w = words()
+  const waiters = [1, 2, 3].map((i) => place(w, i * 2 + 10))
+  const turn = new Turn()
+  const holder = place(w, ONE, turn)
+  expect(holder.tryAcquire()).toBe(true)
+  for (const waiter of waiters) waiter.queue()
+  const reserved: number[] = []
+  for (let round = 0; round < 6; round += 1) {
+    holder.release()
+    expect(holder.tryAcquire()).toBe(true)
+    passMs(TURN_MS)
+    holder.release()
+    reserved.push(-1 - (w[WRITE_LOCK] as number))
+    const served = waiters.findIndex((waiter) => waiter.tryAcquire())
+    expect(holder.queue()).toBe(false)
+    waiters[served]?.release()
+    expect(holder.tryAcquire()).toBe(true)
+    expect(waiters[served]?.queue()).toBe(false)
+  }
+  expect(reserved).toEqual([0, 1, 2, 0, 1, 2])
+})
+
+test('whoever leaves gives up its place and what was reserved for it', () => {
+  const w = words()
+  const turn = new Turn()
+  const [a, b, c] = [place(w, ONE, turn), place(w, TWO), place(w, TWO)]
+  a.tryAcquire()
+  b.queue()
+  c.queue()
+  a.release()
+  a.tryAcquire()
+  passMs(TURN_MS)
+  a.release()
+  expect(w[WRITE_LOCK]).toBe(reservedFor(0))
+  const told = w[queueEvent(WRITE_LOCK, 1)] as number
+  b.leave()
+  expect(w[WRITE_LOCK]).toBe(FREE)
+  expect(w[queueEvent(WRITE_LOCK, 1)]).toBe(told + 1)
+  expect(c.tryAcquire()).toBe(true)
+})
+
+test('a reservation that nobody comes for is taken over, also by calls that may not wait', () => {
+  const w = words()
+  Atomics.store(w, WRITE_LOCK, reservedFor(7))
+  const turn = new Turn()
+  expect([place(w, ONE, turn).tryAcquire(), place(w, ONE, turn).queue()]).toEqual([false, false])
+  passMs(STEAL_MS)
+  const late = place(w, ONE, turn)
+  expect([late.tryAcquire(), late.queue()]).toEqual([false, true])
+  expect(ownerOf(w, WRITE_LOCK)).toBe(ONE)
+})
+
+test('more waiters than places: the crowd looks by itself, and nobody gets a place twice', () => {
+  const w = words()
+  place(w, ONE).tryAcquire()
+  const waiters = Array.from({ length: MAX_QUEUED + 3 }, (_, i) => place(w, 100 + 2 * i))
+  for (const waiter of waiters) expect(waiter.queue()).toBe(false)
+  expect(new Set(waiters.slice(0, MAX_QUEUED).map((waiter) => waiter.event)).size).toBe(MAX_QUEUED)
+  expect(waiters.at(-1)?.event).toBe(queueEvent(WRITE_LOCK, MAX_QUEUED))
+  expect(waiters.at(-1)?.pollMs).toBeLessThanOrEqual(1)
+  for (const waiter of waiters) waiter.leave()
+  expect(w[WRITE_LOCK + WAITERS_OFFSET]).toBe(0)
+})
+
+test('scribbled queue words cost time, and nothing else', () => {
+  const turn = new Turn()
+  for (const [waiters, next] of [
+    [-1, 0x7fffffff],
+    [-0x80000000, -5],
+    [0x55555555, 31],
+  ] as const) {
+    const w = words()
+    const a = place(w, ONE, turn)
+    for (let round = 0; round < 3; round += 1) {
+      w[WRITE_LOCK + WAITERS_OFFSET] = waiters
+      w[WRITE_LOCK + NEXT_OFFSET] = next
+      const endMs = performance.now() + 100
+      while (!a.tryAcquire() && !a.queue()) expect(performance.now()).toBeLessThan(endMs)
+      expect(ownerOf(w, WRITE_LOCK)).toBe(ONE)
+      a.release()
+    }
+  }
+})
