@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+/** The tarball that `npm pack` gives, installed into an empty project. */
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const project = mkdtempSync(join(tmpdir(), 'threadpipe-'))
+// What the runner has set is not what a user's npm and Node have.
+const { NODE_OPTIONS: _nodeOptions, ...env } = process.env
+const run = (command: string, ...args: string[]) =>
+  execFileSync(command, args, { cwd: project, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+
+beforeAll(() => {
+  const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', project], {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [{ filename }] = JSON.parse(packed.slice(packed.indexOf('[\n')))
+  writeFileSync(join(project, 'package.json'), '{ "name": "empty", "private": true }')
+  run('npm', 'install', '--no-audit', '--no-fund', '--prefer-offline', `./${filename}`)
+}, 120_000)
+
+afterAll(() => rmSync(project, { recursive: true, force: true }))
+
+test('works between threads in plain JavaScript, with no flag', () => {
+  writeFileSync(
+    join(project, 'main.mjs'),
+    `import { isMainThread, Worker, workerData } from 'node:worker_threads'
+     import { pipe, PipeReader, readAllSync } from 'threadpipe'
+     if (isMainThread) {
+       const { reader, writer } = pipe()
+       new Worker(new URL(import.meta.url), { workerData: reader })
+       writer.writeSync('hello, ')
+       await writer.write('tarball')
+       writer.close()
+     } else {
+       console.log(new TextDecoder().decode(readAllSync(PipeReader.from(workerData))))
+     }`,
+  )
+  expect(run(process.execPath, 'main.mjs')).toBe('hello, tarball\n')
+})
+
+test('holds the compiled code, its types and its sources, and nothing else', () => {
+  const files = run('find', 'node_modules/threadpipe', '-type', 'f').trim().split('\n')
+  const names = files.map((file) => file.replace('node_modules/threadpipe/', ''))
+  const odd = names.filter(
+    (name) => !/^(dist\/.*\.(js|d\.ts|js\.map|d\.ts\.map)|src\/.*\.ts|package\.json|[A-Z]+(\.md)?)$/.test(name),
+  )
+  expect(odd).toEqual([])
+  expect(names).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'README.md', 'LICENSE']))
+})
+
+test('its types hold in a strict TypeScript project', () => {
+  writeFileSync(
+    join(project, 'use.mts'),
+    `import { copySync, pipe, PipeError, PipeReader, type PipeStats } from 'threadpipe'
+     const { reader, writer } = pipe({ window: 1024 })
+     const n: number | null = reader.readSync(new Float64Array(4), { timeout: 5 })
+     const stats: PipeStats = PipeReader.from({ memory: reader.memory, half: 'reader' }).stats()
+     const copied: number = copySync(writer, reader)
+     // @ts-expect-error a string is no target
+     reader.readSync('x')
+     export const all = [n, stats, copied, new PipeError('ERR_PIPE_CLOSED', 'x').code]`,
+  )
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const types = join(root, 'node_modules/@types')
+  const flags = [
+    '--strict',
+    '--noEmit',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2023',
+    '--lib',
+    'es2024,esnext.disposable',
+  ]
+  expect(run(process.execPath, tsc, ...flags, '--typeRoots', types, '--types', 'node', 'use.mts')).toBe('')
+})
