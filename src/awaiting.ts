@@ -43,17 +43,30 @@ export class AwaitQueue {
       if (timeoutMs === 0) throw withProgress(timedOut(operation.half, 0), operation.half, 0)
       return this.#enqueue(operation, timeoutMs, signal)
     }
-    try {
-      if (operation.step()) return turnIsOverdue() ? new Promise(platform.afterTurn) : undefined
-    } catch (error) {
-      throw operation.abandon(error)
-    }
+    if (stepped(operation)) return turnIsOverdue() ? new Promise(platform.afterTurn) : undefined
     const promise = this.#enqueue(operation, timeoutMs, signal)
     this.#pump()
     return promise
   }
 
-  #enqueue(operation: Operation, timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+  /** Runs an operation on that holds its lock already: ahead of those that queue for it. */
+  resume(
+    operation: Operation,
+    timeoutMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> | undefined {
+    if (stepped(operation)) return undefined
+    const promise = this.#enqueue(operation, timeoutMs, signal, true)
+    this.#pump()
+    return promise
+  }
+
+  #enqueue(
+    operation: Operation,
+    timeoutMs: number | undefined,
+    signal: AbortSignal | undefined,
+    first = false,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       const startedMs = performance.now()
       const deadline = new Deadline(operation, timeoutMs, startedMs)
@@ -69,7 +82,8 @@ export class AwaitQueue {
       // First, since a signal may throw; then nothing is pending yet.
       if (signal !== undefined) this.#listen(pending, signal)
       if (this.#pending.length === 0) platform.holdLoop()
-      this.#pending.push(pending)
+      if (first) this.#pending.unshift(pending)
+      else this.#pending.push(pending)
       if (timeoutMs !== undefined) this.#armTimer(pending)
     })
   }
@@ -157,6 +171,14 @@ export class AwaitQueue {
     countWait(pending.operation.memory, pending.operation.half, pending.startedMs)
     settle()
     pending.stopListening?.()
+  }
+}
+
+function stepped(operation: Operation): boolean {
+  try {
+    return operation.step()
+  } catch (error) {
+    throw operation.abandon(error)
   }
 }
 

@@ -41,6 +41,20 @@ export function sourceBytes(source: ArrayBufferView | string): Uint8Array {
   return typeof source === 'string' ? encoder.encode(source) : bytesOf(source, 'source')
 }
 
+/** The bytes of each of many views. @throws TypeError */
+export function piecesOf(sources: readonly ArrayBufferView[]): Uint8Array[] {
+  if (!Array.isArray(sources)) throw new TypeError(`The sources must be an array of views, not ${describe(sources)}`)
+  return sources.map((source, i) => bytesOf(source, `source ${i}`))
+}
+
+/** The size of a write in place. @throws TypeError, RangeError that says the limit */
+export function checkInPlaceSize(size: number, limit: number): void {
+  if (typeof size !== 'number') throw new TypeError(`The size must be a number of bytes, not ${describe(size)}`)
+  if (!Number.isInteger(size) || size < 0 || size > limit) {
+    throw new RangeError(`The size of a write in place must be a whole number of bytes from 0 to ${limit}, not ${size}`)
+  }
+}
+
 /** @returns the time-out in ms, or undefined for none. @throws TypeError, RangeError */
 export function timeoutOf(options: WaitOptions | undefined): number | undefined {
   if (options === undefined) return undefined

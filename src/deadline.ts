@@ -6,6 +6,9 @@ const ANSWER_MS = 5
 /** How long a match may make no progress after its time-out before it is left, in ms. A healthy one needs microseconds. */
 const STALL_MS = 250
 
+/** The same for a match whose bytes the other side has in place: leaving it means that they may be counted on one side only. */
+const LENT_STALL_MS = 10_000
+
 /**
  * When and how an operation leaves early (C25): at its time-out, or when its signal fires. Cancel and match are decided by one
  * atomic step: an operation that is matched completes (C6). Only a match that stalls, because the other thread's event loop is
@@ -17,6 +20,7 @@ export class Deadline {
   #atMs: number
   #mayAnswer: boolean
   #progress = -1
+  #stalledSinceMs = 0
 
   constructor(operation: Operation, timeoutMs: number | undefined, startedMs: number) {
     this.#operation = operation
@@ -50,10 +54,12 @@ export class Deadline {
       return false
     }
     if (operation.cancel()) return true
+    const nowMs = performance.now()
     const progress = operation.progress()
-    if (progress === this.#progress) return operation.cut()
+    if (progress !== this.#progress) this.#stalledSinceMs = nowMs
+    else if (operation.cut(nowMs - this.#stalledSinceMs > LENT_STALL_MS)) return true
     this.#progress = progress
-    this.#atMs = performance.now() + STALL_MS
+    this.#atMs = nowMs + STALL_MS
     return false
   }
 

@@ -14,6 +14,8 @@ import {
   READ_LOCK,
   READER_DONE,
   READER_EVENT,
+  SEALED,
+  STORED,
   WRITE_LOCK,
   WRITER_DONE,
   WRITER_EVENT,
@@ -104,6 +106,7 @@ function endWithError(memory: PipeMemory, done: number, error: Error): void {
 
 function end(words: Int32Array): void {
   Atomics.or(words, HANDOFF, ENDED) // edge: ended
+  Atomics.or(words, STORED, SEALED) // from here on no byte is stored in a buffered pipe
   wake(words, WRITER_EVENT) // tells the writer in the slot: withdraw
   wake(words, READER_EVENT) // tells the reader waiting for an offer: none will come
   for (let place = 0; place <= MAX_QUEUED; place += 1) {

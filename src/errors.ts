@@ -82,6 +82,13 @@ export function deadlocked(half: Half): PipeError {
   )
 }
 
+export function reentered(half: Half): PipeError {
+  return new PipeError(
+    'ERR_PIPE_DEADLOCK',
+    `${CANNOT[half]}: this ${half} is in use by the callback that makes the call`,
+  )
+}
+
 /** The thread that ended the pipe with an error did not live to write the error down. */
 export function detailLost(half: Half): PipeError {
   return new PipeError(
@@ -105,5 +112,14 @@ export function withProgress(error: Error, half: Half, bytes: number): Error {
   if (half === 'reader' && bytes === 0) return error
   const name = half === 'writer' ? 'bytesWritten' : 'bytesRead'
   Object.defineProperty(error, name, { value: bytes, configurable: true, enumerable: true, writable: true })
+  return error
+}
+
+/** Adds to an error how many bytes had gone over before the call that failed. */
+export function addProgress(error: unknown, name: 'bytesWritten' | 'bytesRead', before: number): unknown {
+  if (typeof error !== 'object' || error === null || !Object.isExtensible(error)) return error
+  const own = (error as Record<string, unknown>)[name]
+  const value = before + (typeof own === 'number' ? own : 0)
+  Object.defineProperty(error, name, { value, configurable: true, enumerable: true, writable: true })
   return error
 }

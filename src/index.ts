@@ -1,5 +1,6 @@
 export type { AsyncWaitOptions, PipeHandle, WaitOptions } from './checks.ts'
 export { PipeError, type PipeErrorCode } from './errors.ts'
+export type { Fill, Use } from './in-place.ts'
 export {
   copy,
   copyBuffer,

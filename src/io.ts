@@ -1,5 +1,5 @@
 import { checkObject, describe } from './checks.ts'
-import { PipeError } from './errors.ts'
+import { addProgress, PipeError } from './errors.ts'
 
 /**
  * Go's io helpers over anything that reads and writes, in a blocking and an awaited kind. Each is written once, as a generator that yields
@@ -372,15 +372,6 @@ function checkRead(n: unknown, length: number): number | null {
 
 function unexpectedEnd(wanted: number): PipeError {
   return new PipeError('ERR_PIPE_UNEXPECTED_EOF', `The source ended before ${wanted} bytes were there`)
-}
-
-/** Adds to an error how many bytes had gone over before the call that failed. */
-function addProgress(error: unknown, name: 'bytesWritten' | 'bytesRead', before: number): unknown {
-  if (typeof error !== 'object' || error === null || !Object.isExtensible(error)) return error
-  const own = (error as Record<string, unknown>)[name]
-  const value = before + (typeof own === 'number' ? own : 0)
-  Object.defineProperty(error, name, { value, configurable: true, enumerable: true, writable: true })
-  return error
 }
 
 function has(value: unknown, method: string): boolean {

@@ -15,6 +15,8 @@
  * | 1    | FILLED               | bytes of this write put into the window   | the writer holding the lock | READER             |
  * | 1    | CUT_AT               | DRAINED as it was when the writer cut     | the writer holding the lock |                    |
  * | 1    | LEFT (f)             | bytes of this write no match has claimed  | writer; reader while TAKING |                    |
+ * | 1    | STORED               | buffered: bytes stored since ever, SEALED | the writer holding the lock, closers | READER     |
+ * | 1    | PAD_AT, PAD_BYTES    | buffered: where the reader skips          | the writer holding the lock |                    |
  * | 2    | DRAINED              | bytes of this write taken out of it       | reader while TAKING         | WRITER             |
  * | 3    | WRITE_LOCK           | who may offer                             | writers                     | its queue          |
  * | 3    | …_WAITERS            | a bit for each place taken in its queue   | writers                     |                    |
@@ -24,6 +26,7 @@
  * | 4    | READ_LOCK, …         | who may take; the same four words         | readers                     | its queue          |
  * | 4    | READ, READS (f)      | bytes read, finished reads                | the reader holding the lock |                    |
  * | 5    | WRITER event         | what the writer in the slot sleeps on     | readers, closers            | itself             |
+ * | 5    | WANTED_ROOM          | buffered: the room worth waking it for    | the sleeping writer         |                    |
  * | 6    | READER event         | what the reader in the slot sleeps on     | writers, closers            | itself             |
  * | 7    | WRITER_DONE          | how the writer half ended                 | closers of that half        | every event        |
  * | 7    | READER_DONE          | how the reader half ended                 | closers of that half        | every event        |
@@ -51,16 +54,25 @@
  * | OFFERED | IDLE          | that writer               | it withdraws: time-out, abort signal, or ENDED              |
  * | TAKING  | OFFERED       | that reader               | its read is complete and the write is not                   |
  * | TAKING  | IDLE          | that reader               | its read is complete and so is the write                    |
+ * | OFFERED | LENT          | reader holding READ_LOCK  | a match in place: as TAKING, but the writer may not leave   |
+ * | LENT    | OFFERED, IDLE | that reader               | as from TAKING                                              |
  * | TAKING  | CUT           | that writer               | it leaves a match that stalled long past its time-out       |
  * | CUT     | IDLE          | that reader               | its read is what it had drained at CUT_AT                   |
  * | any     | the same, ENDED | any closer              | a DONE word has been moved first                            |
+ *
+ * ## The ring of a buffered pipe
+ *
+ * There HANDOFF carries ENDED only. The writer holding WRITE_LOCK stores bytes and publishes them in STORED, a count of 31 bits with the bit SEALED
+ * below it; the reader holding READ_LOCK takes them and publishes that in DRAINED. Whoever ends the pipe sets SEALED: a writer publishes by
+ * compareExchange, so bytes are either stored before the end, and drained, or not acknowledged. A write in place needs its room in one piece: where
+ * the ring ends before that, it pads, and the reader skips PAD_BYTES at PAD_AT.
  *
  * ## The ordering edges (all stores and loads named here are sequentially consistent)
  *
  * | edge      | released by                           | acquired by                    | makes visible                         |
  * | --------- | ------------------------------------- | ------------------------------ | ------------------------------------- |
  * | offered   | HANDOFF IDLE → OFFERED                | HANDOFF OFFERED → TAKING       | LEFT, the first bytes in the window   |
- * | filled    | FILLED grows                          | load of FILLED                 | the bytes below it                    |
+ * | filled    | FILLED grows; STORED grows            | load of FILLED, of STORED      | the bytes below it; PAD_AT            |
  * | drained   | DRAINED grows                         | load of DRAINED                | the room behind it                    |
  * | cut       | HANDOFF TAKING → CUT                  | load of HANDOFF                | CUT_AT                                |
  * | taken     | HANDOFF TAKING → OFFERED, IDLE        | load of HANDOFF                | LEFT; the whole window is free again  |
@@ -89,6 +101,9 @@ export const ERROR_BYTES = 4
 export const HANDOFF = 1 * WORDS_PER_LINE
 export const FILLED = 1 * WORDS_PER_LINE + 1
 export const CUT_AT = 1 * WORDS_PER_LINE + 2
+export const STORED = 1 * WORDS_PER_LINE + 6
+export const PAD_AT = 1 * WORDS_PER_LINE + 7
+export const PAD_BYTES = 1 * WORDS_PER_LINE + 8
 export const LEFT = 1 * FLOATS_PER_LINE + 2
 
 // line 2: what readers tell the writer
@@ -109,6 +124,7 @@ export const NEXT_OFFSET = 3
 export const WRITER_EVENT = 5 * WORDS_PER_LINE
 export const READER_EVENT = 6 * WORDS_PER_LINE
 export const PARKED_OFFSET = 1
+export const WANTED_ROOM = 5 * WORDS_PER_LINE + 2
 const EVENT_WORDS = 2
 
 // line 7: endings; a DONE word is followed by the length of its error text
@@ -137,13 +153,38 @@ export const IDLE = 0
 export const OFFERED = 1
 export const TAKING = 2
 export const CUT = 3
-export const STATE = 3
-export const ENDED = 4
-export const ONE_MATCH = 8
+export const LENT = 4
+export const STATE = 7
+export const ENDED = 8
+export const ONE_MATCH = 16
 
 /** A HANDOFF word in another state. */
 export function inState(handoff: number, state: number): number {
   return (handoff & ~STATE) | state
+}
+
+// STORED: a count of 31 bits, and a bit that says the pipe has ended
+export const SEALED = 1
+const COUNT_MASK = 0x7fff_ffff
+
+/** The count in a STORED word. */
+export function storedCount(stored: number): number {
+  return stored >>> 1
+}
+
+/** A STORED word with `bytes` more. */
+export function storedMore(stored: number, bytes: number): number {
+  return (stored + bytes * 2) | 0
+}
+
+/** A count of 31 bits with `bytes` more. */
+export function countMore(count: number, bytes: number): number {
+  return (count + bytes) & COUNT_MASK
+}
+
+/** The difference of two counts of 31 bits. */
+export function countBetween(from: number, to: number): number {
+  return (to - from) & COUNT_MASK
 }
 
 // DONE: how a half, or by abort the whole pipe, ended
@@ -184,9 +225,14 @@ export function ringBytes(limit: number): number {
   return Math.max(LINE_BYTES, 2 ** Math.ceil(Math.log2(limit)))
 }
 
+/** The ring of a buffered pipe: twice its capacity and more, so that a write in place always finds its room in one piece. */
+export function bufferRingBytes(capacity: number): number {
+  return 2 * ringBytes(capacity)
+}
+
 /** The size of the whole memory of a pipe, in bytes. */
-export function memoryBytes(errorBytes: number, limit: number): number {
-  return windowOffset(errorBytes) + ringBytes(limit)
+export function memoryBytes(errorBytes: number, ring: number): number {
+  return windowOffset(errorBytes) + ring
 }
 
 function alignToLine(bytes: number): number {

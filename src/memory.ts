@@ -1,5 +1,6 @@
 import { platform } from '#platform'
 import {
+  bufferRingBytes,
   CAPACITY,
   ERROR_BYTES,
   MAGIC,
@@ -22,8 +23,10 @@ export interface PipeMemory {
   readonly window: Uint8Array
   /** What a count of bytes is masked with to give a position in the ring. */
   readonly mask: number
-  /** Bytes a write may leave unread when it returns. */
+  /** Bytes a write may leave unread when it returns; 0 = rendezvous. */
   readonly capacity: number
+  /** The largest write in place, in bytes. */
+  readonly inPlaceBytes: number
   readonly errorBytes: number
 }
 
@@ -41,7 +44,7 @@ export const MAX_ERROR_BYTES = 2 ** 24
 
 /** Makes the memory of a new pipe. @throws RangeError where the runtime has not so much memory */
 export function createMemory(sizes: PipeSizes): PipeMemory {
-  const buffer = new SharedArrayBuffer(memoryBytes(sizes.errorBytes, sizes.window))
+  const buffer = new SharedArrayBuffer(memoryBytes(sizes.errorBytes, ringOf(sizes)))
   const words = new Int32Array(buffer)
   words[VERSION] = VERSION_VALUE
   words[CAPACITY] = sizes.capacity
@@ -53,7 +56,7 @@ export function createMemory(sizes: PipeSizes): PipeMemory {
 
 /** Opens memory that came from another thread. @throws TypeError where it is no pipe's, or one of another version */
 export function openMemory(buffer: SharedArrayBuffer): PipeMemory {
-  if (buffer.byteLength < memoryBytes(MIN_ERROR_BYTES, 1) || buffer.byteLength % Float64Array.BYTES_PER_ELEMENT !== 0) {
+  if (buffer.byteLength < memoryBytes(MIN_ERROR_BYTES, 0) || buffer.byteLength % Float64Array.BYTES_PER_ELEMENT !== 0) {
     throw new TypeError(`Cannot open the pipe: the memory is ${buffer.byteLength} bytes, which no pipe is`)
   }
   const words = new Int32Array(buffer)
@@ -71,7 +74,7 @@ export function openMemory(buffer: SharedArrayBuffer): PipeMemory {
     isBetween(sizes.capacity, 0, MAX_WINDOW) &&
     isBetween(sizes.window, 1, MAX_WINDOW) &&
     isBetween(sizes.errorBytes, MIN_ERROR_BYTES, MAX_ERROR_BYTES) &&
-    memoryBytes(sizes.errorBytes, sizes.window) === buffer.byteLength
+    memoryBytes(sizes.errorBytes, ringOf(sizes)) === buffer.byteLength
   if (!valid) {
     throw new TypeError(
       `Cannot open the pipe: its memory of ${buffer.byteLength} bytes does not fit the sizes written in it ` +
@@ -82,7 +85,7 @@ export function openMemory(buffer: SharedArrayBuffer): PipeMemory {
 }
 
 function view(buffer: SharedArrayBuffer, sizes: PipeSizes): PipeMemory {
-  const ring = ringBytes(sizes.window)
+  const ring = ringOf(sizes)
   return {
     buffer,
     words: new Int32Array(buffer),
@@ -91,8 +94,14 @@ function view(buffer: SharedArrayBuffer, sizes: PipeSizes): PipeMemory {
     window: platform.shared(buffer, windowOffset(sizes.errorBytes), ring),
     mask: ring - 1,
     capacity: sizes.capacity,
+    inPlaceBytes: sizes.capacity > 0 ? sizes.capacity : sizes.window,
     errorBytes: sizes.errorBytes,
   }
+}
+
+/** A buffered pipe has no window beside its buffer. */
+function ringOf({ capacity, window }: PipeSizes): number {
+  return capacity > 0 ? bufferRingBytes(capacity) : ringBytes(window)
 }
 
 function isBetween(value: number, low: number, high: number): boolean {

@@ -38,11 +38,13 @@ export const QUEUED = 0
 export const ENTERED = 1
 export const MOVING = 2
 export const ENDING = 3
+/** In place: the caller has the ring's bytes in `lent`. */
+export const LENDING = 4
 /** Over: nothing is touched any more. */
-const GONE = 4
-type Phase = typeof QUEUED | typeof ENTERED | typeof MOVING | typeof ENDING | typeof GONE
+const GONE = 5
+type Phase = typeof QUEUED | typeof ENTERED | typeof MOVING | typeof ENDING | typeof LENDING | typeof GONE
 
-const NOTHING = new Uint8Array(0)
+const NOTHING: Uint8Array = new Uint8Array(0)
 
 const SIDES = {
   writer: { lock: WRITE_LOCK, slot: WRITER_EVENT, bytes: WRITTEN, calls: WRITES },
@@ -68,6 +70,8 @@ export abstract class Operation {
   moved = 0
   /** A read's: the end of file was reached. */
   ended = false
+  /** In place: the bytes that the caller may look at, or fill. */
+  lent: Uint8Array = NOTHING
 
   protected readonly words: Int32Array
   protected readonly owner: number
@@ -104,6 +108,7 @@ export abstract class Operation {
     this.phase = QUEUED
     this.moved = 0
     this.ended = false
+    this.lent = NOTHING
     this.#endedAt = 0
   }
 
@@ -119,6 +124,7 @@ export abstract class Operation {
         return this.move()
       case ENDING:
         return this.end()
+      case LENDING:
       case GONE:
         return FINISHED
     }
@@ -127,7 +133,7 @@ export abstract class Operation {
   /** Leaves in whatever way is open, when something unforeseen was thrown. @returns the error, saying how far it came */
   abandon(error: unknown): unknown {
     if (this.phase === GONE) return error
-    if (!this.cancel() && !this.cut()) this.leave()
+    if (!this.cancel() && !this.cut(true)) this.leave()
     return error instanceof Error ? withProgress(error, this.half, this.moved) : error
   }
 
@@ -140,8 +146,12 @@ export abstract class Operation {
   /** Leaves, if no match binds it. @returns whether it left; then it touches nothing any more */
   abstract cancel(): boolean
 
-  /** Leaves a match that has stalled, with `moved` bytes. @returns whether it left */
-  abstract cut(): boolean
+  /**
+   * Leaves a match that has stalled, with `moved` bytes; one whose bytes are lent to a callback of the other side only by force.
+   *
+   * @returns whether it left
+   */
+  abstract cut(force: boolean): boolean
 
   /** Grows as the bytes do, also within a match. */
   abstract progress(): number
@@ -160,7 +170,16 @@ export abstract class Operation {
   /** Announces that it will sleep on `event`, unless it wants to sleep undisturbed. @returns the count to sleep on */
   prepareToPark(): number {
     const quiet = this.phase === QUEUED && this.#place.quiet
+    this.beforePark()
     return quiet ? prepareQuietly(this.words, this.event) : prepareToPark(this.words, this.event)
+  }
+
+  /** Says what it sleeps for, before it announces that it does. */
+  protected beforePark(): void {}
+
+  /** Whether the caller has bytes lent and owes their settlement. */
+  get isLending(): boolean {
+    return this.phase === LENDING
   }
 
   /** Whether it waits for its lock: others are served first, so it is better asleep. */
@@ -172,9 +191,22 @@ export abstract class Operation {
     return (this.owner & AWAITED) !== 0
   }
 
-  /** Whether a pending await of this operation's thread holds the lock. */
-  protected heldByOwnAwait(lock: number): boolean {
-    return ownerOf(this.words, lock) === (this.owner | AWAITED)
+  /**
+   * Whether this operation's own thread holds the lock: by a pending await, or by a call in place from whose callback this one was made.
+   * Neither goes on while this one blocks.
+   */
+  protected heldHere(lock: number): boolean {
+    return !this.awaited
+      ? (ownerOf(this.words, lock) | AWAITED) === (this.owner | AWAITED)
+      : ownerOf(this.words, lock) === this.owner
+  }
+
+  /** Lends the caller `n` bytes of the ring. */
+  protected lend(position: number, n: number): typeof FINISHED {
+    const { buffer, window } = this.memory
+    this.lent = new Uint8Array(buffer, window.byteOffset + position, n)
+    this.phase = LENDING
+    return FINISHED
   }
 
   /** QUEUED → ENTERED with the lock, or ENDING; or blocked. */
@@ -244,6 +276,7 @@ export abstract class Operation {
   protected leave(): void {
     this.phase = GONE
     this.bytes = NOTHING
+    this.lent = NOTHING
     if (!this.#holdsLock) {
       this.#place.leave()
       return

@@ -4,7 +4,10 @@ import { PipeReader } from './reader.ts'
 import { PipeWriter } from './writer.ts'
 
 export interface PipeOptions {
-  /** Bytes that a write may leave unread when it returns; 0, the default, is a rendezvous: none. */
+  /**
+   * Bytes that a write may leave unread when it returns; 0, the default, is a rendezvous: none. With more, the pipe is a buffered byte stream as
+   * `os.Pipe` makes it: reads may span writes, and what is stored when the writer closes is still read.
+   */
   capacity?: number
   /** Bytes of shared memory through which a rendezvous pipe hands over; writes and reads may be of any size. Default 256 KiB. */
   window?: number

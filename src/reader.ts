@@ -1,18 +1,24 @@
 import { AwaitQueue } from './awaiting.ts'
 import { runBlocking } from './blocking.ts'
+import { BufferedRead } from './buffered-read.ts'
 import {
   type AsyncWaitOptions,
   bytesOf,
+  checkFunction,
   checkHandle,
   type PipeHandle,
   signalOf,
   timeoutOf,
   type WaitOptions,
 } from './checks.ts'
+import { addProgress, reentered } from './errors.ts'
 import { AWAITING_OWNER, BLOCKING_OWNER, PipeHalf } from './half.ts'
+import { attempt, attemptAsync, consume, settleWritten, type Use } from './in-place.ts'
+import type { Writer, WriterSync } from './io.ts'
 import { Turn } from './lock.ts'
 import { openMemory, type PipeMemory } from './memory.ts'
-import { ReadOperation } from './read-operation.ts'
+import type { ReadOperation } from './read-operation.ts'
+import { RendezvousRead } from './rendezvous-read.ts'
 
 /** The longest chunk that an iterator makes, in bytes; a longer write comes in several. */
 const MAX_CHUNK_BYTES = 16 * 1024 * 1024
@@ -23,14 +29,16 @@ const MAX_CHUNK_BYTES = 16 * 1024 * 1024
  */
 export class PipeReader extends PipeHalf<'reader'> {
   readonly #memory: PipeMemory
-  readonly #operation: ReadOperation
   readonly #turn = new Turn()
+  readonly #operation: ReadOperation
   readonly #queue = new AwaitQueue()
+  /** Whether a callback of a read in place is running: it may not use the reader. */
+  #lending = false
 
   private constructor(memory: PipeMemory) {
     super(memory, 'reader')
     this.#memory = memory
-    this.#operation = new ReadOperation(memory, BLOCKING_OWNER, this.#turn)
+    this.#operation = readOperation(memory, BLOCKING_OWNER, this.#turn)
   }
 
   /**
@@ -57,7 +65,7 @@ export class PipeReader extends PipeHalf<'reader'> {
    * @throws TypeError, RangeError for bad input, before anything is touched
    */
   readSync(target: ArrayBufferView, options?: WaitOptions): number | null {
-    const operation = this.#operation
+    const operation = this.#blocking()
     const timeoutMs = timeoutOf(options)
     operation.begin(bytesOf(target, 'target'))
     runBlocking(operation, timeoutMs)
@@ -72,11 +80,88 @@ export class PipeReader extends PipeHalf<'reader'> {
    * @param options.signal cancels the read: it throws an `AbortError` with the signal's reason as `cause`
    */
   async read(target: ArrayBufferView, options?: AsyncWaitOptions): Promise<number | null> {
-    const operation = new ReadOperation(this.#memory, AWAITING_OWNER, this.#turn)
+    const operation = this.#awaited()
     operation.begin(bytesOf(target, 'target'))
     const waited = this.#queue.run(operation, timeoutOf(options), signalOf(options))
     if (waited !== undefined) await waited
     return operation.ended ? null : operation.moved
+  }
+
+  /**
+   * Lends `use` the bytes on offer where they lie, with no copy: at least 1, never past the current write of a rendezvous pipe; then
+   * takes as many as it says. Blocks like {@link readSync} until there are some. The view is valid inside the callback only: later the
+   * same memory holds other bytes. In a rendezvous pipe it starts 64-byte aligned with each write, so that any typed array can lie over it.
+   *
+   * The callback must not use this reader, and the writer waits for it: it may not time out meanwhile.
+   *
+   * @param use gives the number of bytes it consumed; nothing = all. If it throws, none is (C30)
+   * @returns bytes consumed; 0 for an empty write; `null` = end of file
+   * @throws what {@link readSync} throws; what `use` throws; TypeError, RangeError if it gives no count of 0 to the bytes lent
+   */
+  readInPlaceSync(use: Use, options?: WaitOptions): number | null {
+    const operation = this.#blocking()
+    const timeoutMs = timeoutOf(options)
+    checkFunction(use, 'callback')
+    operation.beginLending()
+    runBlocking(operation, timeoutMs)
+    return operation.ended ? null : this.#consume(operation, use)
+  }
+
+  /** Reads in place like {@link readInPlaceSync}, but awaits the bytes. The callback itself must not be async. */
+  async readInPlace(use: Use, options?: AsyncWaitOptions): Promise<number | null> {
+    const operation = this.#awaited()
+    const timeoutMs = timeoutOf(options)
+    const signal = signalOf(options)
+    checkFunction(use, 'callback')
+    operation.beginLending()
+    const waited = this.#queue.run(operation, timeoutMs, signal)
+    if (waited !== undefined) await waited
+    return operation.ended ? null : this.#consume(operation, use)
+  }
+
+  /**
+   * Writes everything up to the end of the file to `destination`, straight from the shared memory, blocking. The destination must have taken
+   * the bytes when its `writeSync` returns. `copySync` comes here.
+   *
+   * @returns bytes written
+   * @throws what this reader or the destination throws; what a destination took by the `bytesWritten` of its error is consumed
+   */
+  writeToSync(destination: WriterSync): number {
+    let total = 0
+    try {
+      for (;;) {
+        const operation = this.#blocking()
+        operation.beginLending()
+        runBlocking(operation, undefined)
+        if (operation.ended) return total
+        if (!operation.isLending) continue
+        const { lent } = operation
+        const written = this.#call(() => attempt(() => destination.writeSync(lent)))
+        total += settleWritten(operation, lent.length, written)
+      }
+    } catch (error) {
+      throw addProgress(error, 'bytesWritten', total)
+    }
+  }
+
+  /** Writes like {@link writeToSync}, but awaits the bytes and the destination. */
+  async writeTo(destination: Writer): Promise<number> {
+    let total = 0
+    try {
+      for (;;) {
+        const operation = this.#awaited()
+        operation.beginLending()
+        const waited = this.#queue.run(operation, undefined, undefined)
+        if (waited !== undefined) await waited
+        if (operation.ended) return total
+        if (!operation.isLending) continue
+        const { lent } = operation
+        const written = await attemptAsync(() => destination.write(lent))
+        total += settleWritten(operation, lent.length, written)
+      }
+    } catch (error) {
+      throw addProgress(error, 'bytesWritten', total)
+    }
   }
 
   /**
@@ -88,9 +173,10 @@ export class PipeReader extends PipeHalf<'reader'> {
   *[Symbol.iterator](): IterableIterator<Uint8Array> {
     for (;;) {
       const chunk = new Chunk()
-      this.#operation.beginWith(chunk.make)
-      runBlocking(this.#operation, undefined)
-      if (this.#operation.ended) return
+      const operation = this.#blocking()
+      operation.beginWith(chunk.make)
+      runBlocking(operation, undefined)
+      if (operation.ended) return
       if (chunk.bytes.length === 0) continue
       let leaving = true
       try {
@@ -106,7 +192,7 @@ export class PipeReader extends PipeHalf<'reader'> {
   async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
     for (;;) {
       const chunk = new Chunk()
-      const operation = new ReadOperation(this.#memory, AWAITING_OWNER, this.#turn)
+      const operation = this.#awaited()
       operation.beginWith(chunk.make)
       const waited = this.#queue.run(operation, undefined, undefined)
       if (waited !== undefined) await waited
@@ -121,6 +207,35 @@ export class PipeReader extends PipeHalf<'reader'> {
       }
     }
   }
+
+  /** The operation of the blocking calls, which follow one another. */
+  #blocking(): ReadOperation {
+    if (this.#lending) throw reentered('reader')
+    return this.#operation
+  }
+
+  #awaited(): ReadOperation {
+    if (this.#lending) throw reentered('reader')
+    return readOperation(this.#memory, AWAITING_OWNER, this.#turn)
+  }
+
+  #consume(operation: ReadOperation, use: Use): number {
+    return operation.isLending ? this.#call(() => consume(operation, use)) : 0
+  }
+
+  /** Calls what must not use this reader. */
+  #call<T>(call: () => T): T {
+    this.#lending = true
+    try {
+      return call()
+    } finally {
+      this.#lending = false
+    }
+  }
+}
+
+function readOperation(memory: PipeMemory, owner: number, turn: Turn): ReadOperation {
+  return memory.capacity > 0 ? new BufferedRead(memory, owner, turn) : new RendezvousRead(memory, owner, turn)
 }
 
 /** One chunk of an iterator, made as long as what is left of the write it is taken from. */

@@ -1,6 +1,18 @@
+import { bytesHeld } from './buffer.ts'
 import { isAborted, isClosed } from './ending.ts'
 import type { Half } from './errors.ts'
-import { READ, READER_PARKS, READER_WAIT, READS, WRITER_PARKS, WRITER_WAIT, WRITES, WRITTEN } from './layout.ts'
+import {
+  DRAINED,
+  READ,
+  READER_PARKS,
+  READER_WAIT,
+  READS,
+  STORED,
+  WRITER_PARKS,
+  WRITER_WAIT,
+  WRITES,
+  WRITTEN,
+} from './layout.ts'
 import type { PipeMemory } from './memory.ts'
 
 /** What has gone through a pipe, and who waited. The same from either half, in any thread; looking never waits (C32). */
@@ -46,12 +58,21 @@ export function readStats(memory: PipeMemory): PipeStats {
     readerParks: Atomics.load(words, READER_PARKS) >>> 0,
     writerWaitMs: waitMs('writer'),
     readerWaitMs: waitMs('reader'),
-    buffered: 0,
+    buffered: buffered(memory),
     capacity: memory.capacity,
     writerClosed: isClosed(memory, 'writer'),
     readerClosed: isClosed(memory, 'reader'),
     aborted: isAborted(memory),
   }
+}
+
+/** Bytes stored and still to be read: none once nobody may read them. */
+function buffered(memory: PipeMemory): number {
+  if (memory.capacity === 0 || isClosed(memory, 'reader') || isAborted(memory)) return 0
+  const { words } = memory
+  // Counted by two sides that go on meanwhile: never more than can be.
+  const held = bytesHeld(words, Atomics.load(words, DRAINED), Atomics.load(words, STORED))
+  return Math.min(held, memory.capacity)
 }
 
 export function countPark(memory: PipeMemory, half: Half): void {

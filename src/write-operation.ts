@@ -1,174 +1,85 @@
 import { platform } from '#platform'
-import {
-  CUT,
-  CUT_AT,
-  DRAINED,
-  ENDED,
-  FILLED,
-  FREE,
-  HANDOFF,
-  IDLE,
-  inState,
-  LEFT,
-  OFFERED,
-  READ_LOCK,
-  READER_EVENT,
-  STATE,
-  TAKING,
-  WRITE_LOCK,
-  WRITER_EVENT,
-} from './layout.ts'
-import { ownerOf, type Turn } from './lock.ts'
+import { READ_LOCK, WRITE_LOCK } from './layout.ts'
+import type { Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
-import { ENDING, MOVING, Operation } from './operation.ts'
-import { wake } from './waiting.ts'
+import { Operation } from './operation.ts'
 
-/** The writer publishes what it copies in pieces of this many bytes, so that the reader's copy overlaps its own. */
-export const CHUNK_BYTES = 32 * 1024
+const NOTHING: readonly Uint8Array[] = []
 
-/**
- * A write: holds the write lock, offers its bytes in the slot, and fills the window while readers drain it, until they have all.
- * The first piece is in the window before the offer, so that a small write is one hand-over.
- */
-export class WriteOperation extends Operation {
-  /** Bytes put into the window. */
-  #filled = 0
-  /** Bytes seen taken out of it. */
-  #drained = 0
+/** A write of either kind of pipe: what it takes its bytes from. */
+export abstract class WriteOperation extends Operation {
+  /** The pieces of a `writev`; the one piece of a write is `bytes`. */
+  #pieces = NOTHING
+  #piece = 0
+  #pieceStart = 0
+  /** A write in place: its caller fills `lent`, and commits. */
+  protected lending = false
 
   constructor(memory: PipeMemory, owner: number, turn: Turn) {
     super(memory, 'writer', owner, turn)
   }
 
-  protected meet(): boolean {
-    const { words } = this
-    const handoff = Atomics.load(words, HANDOFF)
-    if ((handoff & ENDED) !== 0) return this.end()
-    // A writer before us cut its match short; its reader has yet to notice.
-    if ((handoff & STATE) === CUT) return this.block(HANDOFF, handoff, WRITER_EVENT)
-    if ((handoff & STATE) !== IDLE) throw this.corrupt('the handoff word of a writer about to offer', handoff)
-    if (this.bytes.length !== this.length) throw this.detached()
-
-    this.#filled = 0
-    this.#drained = 0
-    this.#fill()
-    words[DRAINED] = 0
-    words[FILLED] = this.#filled
-    this.memory.floats[LEFT] = this.length
-    // edge: offered
-    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, OFFERED)) !== handoff) return this.end()
-    this.phase = MOVING
-    wake(words, READER_EVENT) // tells the waiting reader: an offer is there
-    return this.move()
+  override begin(source: Uint8Array): void {
+    super.begin(source)
+    this.#pieces = NOTHING
+    this.lending = false
   }
 
-  protected move(): boolean {
-    const { words } = this
-    for (;;) {
-      const handoff = Atomics.load(words, HANDOFF) // edge: taken
-      switch (handoff & (STATE | ENDED)) {
-        case IDLE:
-        case IDLE | ENDED:
-          if (this.#filled !== this.length) throw this.corrupt('an idle handoff word amid a write', handoff)
-          this.moved = this.#filled
-          return this.finish()
-        case OFFERED | ENDED:
-          this.#withdraw()
-          return this.end()
-        case OFFERED:
-        case TAKING:
-        case TAKING | ENDED:
-          break
-        default:
-          throw this.corrupt('the handoff word of an offering writer', handoff)
-      }
-      if (this.#filled === this.length) return this.block(HANDOFF, handoff, WRITER_EVENT)
-      if (this.bytes.length !== this.length) {
-        if (this.#withdraw() || this.cut()) throw this.detached()
-        continue
-      }
-      const drained = Atomics.load(words, DRAINED) // edge: drained
-      this.#countDrained(drained)
-      if (!this.#fill()) {
-        const taking = (handoff & STATE) === TAKING
-        return taking ? this.block(DRAINED, drained, WRITER_EVENT) : this.block(HANDOFF, handoff, WRITER_EVENT)
-      }
-      Atomics.store(words, FILLED, this.#filled | 0) // edge: filled
-      wake(words, READER_EVENT) // tells the taking reader: there is more
-    }
+  /** Begins one write of many pieces. */
+  beginPieces(pieces: readonly Uint8Array[]): void {
+    this.begin(pieces.length > 0 ? (pieces[0] as Uint8Array) : new Uint8Array(0))
+    this.#pieces = pieces
+    this.#piece = 0
+    this.#pieceStart = 0
+    this.length = pieces.reduce((sum, { length }) => sum + length, 0)
   }
 
-  cancel(): boolean {
-    if (this.phase === MOVING && !this.#withdraw()) return false
-    this.leave()
-    return true
+  /** Begins a write in place: FINISHED means that `lent` can be filled; `commit` goes on. */
+  beginLending(size: number): void {
+    super.begin(new Uint8Array(0))
+    this.lending = true
+    this.length = size
   }
 
-  /** Leaves the reader what it has taken so far: its read ends with that, and so does this write. */
-  cut(): boolean {
-    const { words } = this
-    const handoff = Atomics.load(words, HANDOFF)
-    if (this.phase !== MOVING || (handoff & STATE) !== TAKING) return false
-    const drained = Atomics.load(words, DRAINED)
-    words[CUT_AT] = drained
-    // edge: cut. The number of the match tells that `drained` was read in this one.
-    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, CUT)) !== handoff) return false
-    wake(words, READER_EVENT) // tells the taking reader: no more will come
-    this.#countDrained(drained)
-    this.moved = this.#drained
-    this.leave()
-    return true
-  }
-
-  progress(): number {
-    return this.#filled + this.#drained
-  }
+  /** Goes on with the first `n` of the bytes that were lent; step it to its end. */
+  abstract commit(n: number): void
 
   deadlocked(): boolean {
-    return this.heldByOwnAwait(WRITE_LOCK) || this.peerAwaitsHere()
+    return (this.queued && this.heldHere(WRITE_LOCK)) || this.peerAwaitsHere()
   }
 
   peerAwaitsHere(): boolean {
-    return this.heldByOwnAwait(READ_LOCK)
+    return this.heldHere(READ_LOCK)
   }
 
-  override answerExpected(): boolean {
-    return this.phase === MOVING && ownerOf(this.words, READ_LOCK) !== FREE && !this.peerAwaitsHere()
+  /** Whether the source is still as long as it was when the write began. */
+  protected get intact(): boolean {
+    if (this.#pieces === NOTHING) return this.bytes.length === this.length || this.lending
+    return this.#pieces.reduce((sum, { length }) => sum + length, 0) === this.length
   }
 
-  /** OFFERED → IDLE: takes the offer back, unless it is being taken. Says in `moved` how much of it was. */
-  #withdraw(): boolean {
-    const { words } = this
-    // Fails at most twice in a row: when a match has come and gone, and when an end has come.
-    for (let tries = 0; tries < 3; tries += 1) {
-      const handoff = Atomics.load(words, HANDOFF)
-      if ((handoff & STATE) !== OFFERED) return false
-      if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE)) !== handoff) continue
-      this.#countDrained(Atomics.load(words, DRAINED))
-      this.moved = this.#drained
-      this.phase = ENDING
-      return true
+  /** Copies `n` bytes, from `offset` of the source on, to a position of the ring where there is room in one piece. */
+  protected copyIn(position: number, offset: number, n: number): void {
+    const { window } = this.memory
+    if (this.#pieces === NOTHING) {
+      platform.copy(window, position, this.bytes, offset, n)
+      return
     }
-    return false
+    for (let copied = 0; copied < n; ) {
+      const piece = this.#pieces[this.#piece] as Uint8Array
+      const start = offset + copied - this.#pieceStart
+      const count = Math.min(n - copied, piece.length - start)
+      platform.copy(window, position + copied, piece, start, count)
+      copied += count
+      if (start + count === piece.length) {
+        this.#piece += 1
+        this.#pieceStart += piece.length
+      }
+    }
   }
 
-  /** Copies the next piece into the window, as far as there is room. @returns whether it did */
-  #fill(): boolean {
-    const { bytes } = this
-    const { window, mask } = this.memory
-    const position = this.#filled & mask
-    const room = mask + 1 - (this.#filled - this.#drained)
-    const n = Math.min(this.length - this.#filled, room, mask + 1 - position, CHUNK_BYTES)
-    if (n === 0) return false
-    platform.copy(window, position, bytes, this.#filled, n)
-    this.#filled += n
-    return true
-  }
-
-  /** Counts from the reader's 32-bit count how much has been taken out of the window. */
-  #countDrained(word: number): void {
-    const drained = this.#drained + ((word - this.#drained) >>> 0)
-    if (drained > this.#filled) throw this.corrupt('the drained count', word)
-    this.#drained = drained
+  protected override leave(): void {
+    super.leave()
+    this.#pieces = NOTHING
   }
 }

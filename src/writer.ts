@@ -1,18 +1,26 @@
 import { AwaitQueue } from './awaiting.ts'
 import { runBlocking } from './blocking.ts'
+import { BufferedWrite } from './buffered-write.ts'
 import {
   type AsyncWaitOptions,
+  checkFunction,
   checkHandle,
+  checkInPlaceSize,
   type PipeHandle,
+  piecesOf,
   signalOf,
   sourceBytes,
   timeoutOf,
   type WaitOptions,
 } from './checks.ts'
+import { addProgress, reentered } from './errors.ts'
 import { AWAITING_OWNER, BLOCKING_OWNER, PipeHalf } from './half.ts'
+import { attempt, attemptAsync, commitRead, type Fill, fillIn } from './in-place.ts'
+import type { Reader, ReaderSync } from './io.ts'
 import { Turn } from './lock.ts'
 import { openMemory, type PipeMemory } from './memory.ts'
-import { WriteOperation } from './write-operation.ts'
+import { RendezvousWrite } from './rendezvous-write.ts'
+import type { WriteOperation } from './write-operation.ts'
 
 /**
  * Writes to a pipe, from any thread: the half that Go's `io.PipeWriter` is. Any number of threads may hold it; their writes go one
@@ -20,14 +28,16 @@ import { WriteOperation } from './write-operation.ts'
  */
 export class PipeWriter extends PipeHalf<'writer'> {
   readonly #memory: PipeMemory
-  readonly #operation: WriteOperation
   readonly #turn = new Turn()
+  readonly #operation: WriteOperation
   readonly #queue = new AwaitQueue()
+  /** Whether a callback of a write in place is running: it may not use the writer. */
+  #lending = false
 
   private constructor(memory: PipeMemory) {
     super(memory, 'writer')
     this.#memory = memory
-    this.#operation = new WriteOperation(memory, BLOCKING_OWNER, this.#turn)
+    this.#operation = writeOperation(memory, BLOCKING_OWNER, this.#turn)
   }
 
   /**
@@ -56,7 +66,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
    * @throws TypeError, RangeError for bad input, before anything is touched
    */
   writeSync(source: ArrayBufferView | string, options?: WaitOptions): number {
-    const operation = this.#operation
+    const operation = this.#blocking()
     const timeoutMs = timeoutOf(options)
     operation.begin(sourceBytes(source))
     runBlocking(operation, timeoutMs)
@@ -71,7 +81,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
    * @param options.signal cancels the write: it throws an `AbortError` with the signal's reason as `cause`, and `bytesWritten`
    */
   async write(source: ArrayBufferView | string, options?: AsyncWaitOptions): Promise<number> {
-    const operation = new WriteOperation(this.#memory, AWAITING_OWNER, this.#turn)
+    const operation = this.#awaited()
     const timeoutMs = timeoutOf(options)
     const signal = signalOf(options)
     operation.begin(sourceBytes(source))
@@ -79,4 +89,157 @@ export class PipeWriter extends PipeHalf<'writer'> {
     if (waited !== undefined) await waited
     return operation.moved
   }
+  /**
+   * Writes many pieces as one write (C19), without joining them first: a header and its payload. Otherwise like {@link writeSync}.
+   *
+   * @returns bytes written: all, of all pieces
+   */
+  writevSync(sources: readonly ArrayBufferView[], options?: WaitOptions): number {
+    const operation = this.#blocking()
+    const timeoutMs = timeoutOf(options)
+    operation.beginPieces(piecesOf(sources))
+    runBlocking(operation, timeoutMs)
+    return operation.moved
+  }
+
+  /** Writes many pieces like {@link writevSync}, but awaits. */
+  async writev(sources: readonly ArrayBufferView[], options?: AsyncWaitOptions): Promise<number> {
+    const operation = this.#awaited()
+    const timeoutMs = timeoutOf(options)
+    const signal = signalOf(options)
+    operation.beginPieces(piecesOf(sources))
+    const waited = this.#queue.run(operation, timeoutMs, signal)
+    if (waited !== undefined) await waited
+    return operation.moved
+  }
+
+  /**
+   * Lends `fill` `size` bytes of the shared memory; what it fills of them then travels as one write, with no copy. Blocks until the memory is free,
+   * and then like {@link writeSync}. The view is valid inside the callback only. In a rendezvous pipe it starts 64-byte aligned, so that any
+   * typed array can lie over it. The callback must not use this writer.
+   *
+   * @param size bytes, up to the window or, in a buffered pipe, the capacity
+   * @param fill gives the number of bytes it filled; nothing = all. If it throws, nothing is written (C30)
+   * @returns bytes written
+   * @throws what {@link writeSync} throws; what `fill` throws; RangeError that says the limit
+   */
+  writeInPlaceSync(size: number, fill: Fill, options?: WaitOptions): number {
+    const operation = this.#blocking()
+    const timeoutMs = timeoutOf(options)
+    this.#checkInPlace(size, fill)
+    const startedMs = timeoutMs === undefined ? 0 : performance.now()
+    operation.beginLending(size)
+    runBlocking(operation, timeoutMs)
+    this.#call(() => fillIn(operation, fill))
+    runBlocking(operation, timeLeft(timeoutMs, startedMs))
+    return operation.moved
+  }
+
+  /** Writes in place like {@link writeInPlaceSync}, but awaits the memory and the readers. The callback itself must not be async. */
+  async writeInPlace(size: number, fill: Fill, options?: AsyncWaitOptions): Promise<number> {
+    const operation = this.#awaited()
+    const timeoutMs = timeoutOf(options)
+    const signal = signalOf(options)
+    this.#checkInPlace(size, fill)
+    const startedMs = timeoutMs === undefined ? 0 : performance.now()
+    operation.beginLending(size)
+    const lent = this.#queue.run(operation, timeoutMs, signal)
+    if (lent !== undefined) await lent
+    this.#call(() => fillIn(operation, fill))
+    const waited = this.#queue.resume(operation, timeLeft(timeoutMs, startedMs), signal)
+    if (waited !== undefined) await waited
+    return operation.moved
+  }
+
+  /**
+   * Reads everything up to the end of `source` straight into the shared memory, blocking, and writes it. `copySync` comes here. While
+   * the source is read, writers of other threads wait.
+   *
+   * @returns bytes written
+   * @throws what the source or this writer throws, with `bytesWritten`
+   */
+  readFromSync(source: ReaderSync): number {
+    let total = 0
+    try {
+      for (;;) {
+        const operation = this.#blocking()
+        operation.beginLending(this.#pieceBytes())
+        runBlocking(operation, undefined)
+        const n = commitRead(
+          operation,
+          this.#call(() => attempt(() => source.readSync(operation.lent))),
+        )
+        if (n === null) return total
+        if (n === 0) continue
+        runBlocking(operation, undefined)
+        total += operation.moved
+      }
+    } catch (error) {
+      throw addProgress(error, 'bytesWritten', total)
+    }
+  }
+
+  /** Reads like {@link readFromSync}, but awaits the source and the readers. */
+  async readFrom(source: Reader): Promise<number> {
+    let total = 0
+    try {
+      for (;;) {
+        const operation = this.#awaited()
+        operation.beginLending(this.#pieceBytes())
+        const lent = this.#queue.run(operation, undefined, undefined)
+        if (lent !== undefined) await lent
+        const n = commitRead(operation, await attemptAsync(() => source.read(operation.lent)))
+        if (n === null) return total
+        if (n === 0) continue
+        const waited = this.#queue.resume(operation, undefined, undefined)
+        if (waited !== undefined) await waited
+        total += operation.moved
+      }
+    } catch (error) {
+      throw addProgress(error, 'bytesWritten', total)
+    }
+  }
+
+  /** How much is read at a time: half of a buffer, so that it is filled while it is emptied. */
+  #pieceBytes(): number {
+    const { capacity, inPlaceBytes } = this.#memory
+    return Math.min(COPY_BYTES, capacity > 0 ? Math.ceil(capacity / 2) : inPlaceBytes)
+  }
+
+  #checkInPlace(size: number, fill: Fill): void {
+    checkInPlaceSize(size, this.#memory.inPlaceBytes)
+    checkFunction(fill, 'callback')
+  }
+
+  /** The operation of the blocking calls, which follow one another. */
+  #blocking(): WriteOperation {
+    if (this.#lending) throw reentered('writer')
+    return this.#operation
+  }
+
+  #awaited(): WriteOperation {
+    if (this.#lending) throw reentered('writer')
+    return writeOperation(this.#memory, AWAITING_OWNER, this.#turn)
+  }
+
+  /** Calls what must not use this writer. */
+  #call<T>(call: () => T): T {
+    this.#lending = true
+    try {
+      return call()
+    } finally {
+      this.#lending = false
+    }
+  }
+}
+
+/** How much `readFrom` reads at a time, in bytes. */
+const COPY_BYTES = 64 * 1024
+
+function writeOperation(memory: PipeMemory, owner: number, turn: Turn): WriteOperation {
+  return memory.capacity > 0 ? new BufferedWrite(memory, owner, turn) : new RendezvousWrite(memory, owner, turn)
+}
+
+function timeLeft(timeoutMs: number | undefined, startedMs: number): number | undefined {
+  return timeoutMs === undefined ? undefined : Math.max(0, startedMs + timeoutMs - performance.now())
 }

@@ -1,0 +1,115 @@
+import { bytesBeforePad, bytesHeld } from './buffer.ts'
+import { isAborted, isClosed } from './ending.ts'
+import {
+  countMore,
+  DRAINED,
+  PAD_BYTES,
+  PARKED_OFFSET,
+  READER_EVENT,
+  SEALED,
+  STORED,
+  WANTED_ROOM,
+  WRITER_EVENT,
+} from './layout.ts'
+import { FINISHED, MOVING } from './operation.ts'
+import { ReadOperation } from './read-operation.ts'
+import { wakeAll } from './waiting.ts'
+
+/** A read from a buffered pipe: takes what is stored, up to its target, of as many writes as that is; waits only while nothing is. */
+export class BufferedRead extends ReadOperation {
+  /** The count of bytes taken so far, by this and all reads before. */
+  #drained = 0
+
+  /** A read into nothing waits for nothing (C23). */
+  override step(): boolean {
+    if (this.length > 0 || this.lending || this.makesTarget || !this.queued) return super.step()
+    const stored = Atomics.load(this.words, STORED)
+    if ((stored & SEALED) !== 0 && !this.#drains(stored, Atomics.load(this.words, DRAINED))) return this.end()
+    this.leave()
+    return FINISHED
+  }
+
+  protected meet(): boolean {
+    this.phase = MOVING
+    return this.move()
+  }
+
+  protected move(): boolean {
+    const { words } = this
+    const { mask } = this.memory
+    const stored = Atomics.load(words, STORED) // edge: filled
+    this.#drained = words[DRAINED] as number
+    if ((stored & SEALED) !== 0 && !this.#drains(stored, this.#drained)) return this.end()
+    const held = this.#held(stored)
+    if (held === 0) return this.block(STORED, stored, READER_EVENT)
+    if (this.bytes.length !== this.length) throw this.detached()
+    this.prepareTarget(held)
+    const wanted = this.lending ? 0 : Math.min(this.length, held)
+    do {
+      const beforePad = this.#skipPad(held)
+      const position = this.#drained & mask
+      const ready = Math.min(held - this.moved, beforePad, mask + 1 - position)
+      if (this.lending) return this.lend(position, ready)
+      const n = Math.min(ready, wanted - this.moved)
+      this.copyOut(position, n)
+      this.#drained = countMore(this.#drained, n)
+    } while (this.moved < wanted)
+    this.#publish()
+    return this.finish()
+  }
+
+  settle(n: number): void {
+    this.moved = n
+    this.#drained = countMore(this.#drained, n)
+    this.#publish()
+    this.finish()
+  }
+
+  cancel(): boolean {
+    this.leave()
+    return true
+  }
+
+  cut(): boolean {
+    return false
+  }
+
+  progress(): number {
+    return this.moved
+  }
+
+  override deadlocked(): boolean {
+    return super.deadlocked() || (!this.queued && this.peerAwaitsHere())
+  }
+
+  #held(stored: number): number {
+    const held = bytesHeld(this.words, this.#drained, stored)
+    if (held < 0 || held > this.memory.capacity) throw this.corrupt('the count of bytes in the buffer', held)
+    return held
+  }
+
+  /** Steps over the pad, if that is where the reader is. @returns bytes up to the pad if one lies ahead, else as many as are held */
+  #skipPad(held: number): number {
+    const padBytes = Atomics.load(this.words, PAD_BYTES)
+    if (padBytes === 0) return held
+    const before = bytesBeforePad(this.words, this.#drained)
+    if (before > 0) return before
+    this.#drained = countMore(this.#drained, padBytes)
+    return held
+  }
+
+  /** After an end: whether what a closed writer has stored is still to be read. */
+  #drains(stored: number, drained: number): boolean {
+    return bytesHeld(this.words, drained, stored) > 0 && !isAborted(this.memory) && !isClosed(this.memory, 'reader')
+  }
+
+  /** Gives the room back, and wakes a writer if it is as much as that one waits for. */
+  #publish(): void {
+    const { words } = this
+    Atomics.store(words, DRAINED, this.#drained) // edge: drained
+    if (Atomics.load(words, WRITER_EVENT + PARKED_OFFSET) === 0) return
+    const room = this.memory.capacity - bytesHeld(words, this.#drained, Atomics.load(words, STORED))
+    // tells the writer of the full buffer: there is room for you
+    if (room >= Atomics.load(words, WANTED_ROOM)) wakeAll(words, WRITER_EVENT)
+  }
+}

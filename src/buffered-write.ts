@@ -1,0 +1,153 @@
+import { bytesBeforePad, bytesHeld } from './buffer.ts'
+import {
+  countBetween,
+  DRAINED,
+  ENDED,
+  HANDOFF,
+  PAD_AT,
+  PAD_BYTES,
+  READER_EVENT,
+  SEALED,
+  STORED,
+  storedCount,
+  storedMore,
+  WANTED_ROOM,
+  WRITER_EVENT,
+} from './layout.ts'
+import { ENTERED, FINISHED, MOVING } from './operation.ts'
+import { wake } from './waiting.ts'
+import { WriteOperation } from './write-operation.ts'
+
+/** Writes of up to this many bytes are stored whole, or not at all: POSIX's PIPE_BUF. */
+const WHOLE_BYTES = 4096
+const NOT_YET = -1
+
+/**
+ * A write to a buffered pipe: holds the write lock and stores bytes in the ring until all are in. A short one waits until it fits whole; a
+ * long one goes in as far as there is room, and then waits for a good piece more, not for each byte.
+ */
+export class BufferedWrite extends WriteOperation {
+  /** The room that the next step waits for, in bytes. */
+  #wanted = 0
+  /** In place: how many of the bytes lent the caller has filled, and what of the ring was left out before them. */
+  #committed = NOT_YET
+  #skipped = 0
+
+  override begin(source: Uint8Array): void {
+    super.begin(source)
+    this.#committed = NOT_YET
+  }
+
+  override beginLending(size: number): void {
+    super.beginLending(size)
+    this.#committed = NOT_YET
+  }
+
+  /** A write of nothing waits for nothing (C23). */
+  override step(): boolean {
+    if (this.length > 0 || this.lending || !this.queued) return super.step()
+    if ((Atomics.load(this.words, HANDOFF) & ENDED) !== 0) return this.end()
+    this.leave()
+    return FINISHED
+  }
+
+  protected meet(): boolean {
+    if (this.#committed !== NOT_YET) return this.#publishCommitted()
+    const whole = this.lending || this.length <= WHOLE_BYTES
+    this.#wanted = whole ? Math.min(this.length, this.memory.capacity) : 1
+    this.phase = MOVING
+    return this.move()
+  }
+
+  protected move(): boolean {
+    const { words } = this
+    const { mask, capacity } = this.memory
+    for (;;) {
+      const stored = Atomics.load(words, STORED)
+      if ((stored & SEALED) !== 0) return this.end()
+      if (!this.intact) throw this.detached()
+      const drained = Atomics.load(words, DRAINED) // edge: drained
+      const room = this.#room(drained, stored)
+      if (room < this.#wanted) return this.block(DRAINED, drained, WRITER_EVENT)
+      const position = storedCount(stored) & mask
+      if (this.lending) return this.#lendAt(position)
+
+      const n = Math.min(this.length - this.moved, room)
+      const beforeEnd = Math.min(n, mask + 1 - position)
+      this.copyIn(position, this.moved, beforeEnd)
+      if (beforeEnd < n) this.copyIn(0, this.moved + beforeEnd, n - beforeEnd)
+      // edge: filled. It fails only if an end has come; then these bytes are not stored.
+      if (Atomics.compareExchange(words, STORED, stored, storedMore(stored, n)) !== stored) return this.end()
+      this.moved += n
+      wake(words, READER_EVENT) // tells the reader of the empty buffer: there are bytes
+      if (this.moved === this.length) return this.finish()
+      this.#wanted = Math.min(this.length - this.moved, Math.max(1, capacity >> 1))
+    }
+  }
+
+  commit(n: number): void {
+    this.#committed = n
+    this.phase = ENTERED
+  }
+
+  /** May leave at any time. A long write first stores what there is room for after all. */
+  cancel(): boolean {
+    if (this.phase === MOVING && this.length > WHOLE_BYTES) {
+      this.#wanted = 1
+      if (this.move() === FINISHED) return false
+    }
+    this.leave()
+    return true
+  }
+
+  cut(): boolean {
+    return false
+  }
+
+  progress(): number {
+    return this.moved
+  }
+
+  protected override beforePark(): void {
+    Atomics.store(this.words, WANTED_ROOM, this.#wanted)
+  }
+
+  /** Room in the buffer, in bytes. */
+  #room(drained: number, stored: number): number {
+    const { words } = this
+    const { capacity } = this.memory
+    const held = bytesHeld(words, drained, stored)
+    if (held < 0 || held > capacity) throw this.corrupt('the count of bytes in the buffer', held)
+    // A pad that the reader has skipped is forgotten, before its count comes round again.
+    const skipped = bytesBeforePad(words, drained) >= countBetween(drained, storedCount(stored))
+    if (skipped && Atomics.load(words, PAD_BYTES) !== 0) Atomics.store(words, PAD_BYTES, 0)
+    return capacity - held
+  }
+
+  /** Lends room in one piece; where the ring ends before that, the start of the ring. */
+  #lendAt(position: number): boolean {
+    const beforeEnd = this.memory.mask + 1 - position
+    this.#skipped = this.length <= beforeEnd ? 0 : beforeEnd
+    return this.lend(this.#skipped === 0 ? position : 0, this.length)
+  }
+
+  #publishCommitted(): boolean {
+    const { words } = this
+    const n = this.#committed
+    this.length = n
+    const stored = Atomics.load(words, STORED)
+    if ((stored & SEALED) !== 0) return this.end()
+    if (n > 0) {
+      if (this.#skipped > 0) {
+        Atomics.store(words, PAD_AT, storedCount(stored))
+        Atomics.store(words, PAD_BYTES, this.#skipped)
+      }
+      // edge: filled
+      const more = storedMore(stored, this.#skipped + n)
+      if (Atomics.compareExchange(words, STORED, stored, more) !== stored) return this.end()
+      this.moved = n
+      wake(words, READER_EVENT) // tells the reader of the empty buffer: there are bytes
+    }
+    return this.finish()
+  }
+}

@@ -1,0 +1,104 @@
+import { describe } from './checks.ts'
+import { PipeError } from './errors.ts'
+import type { ReadOperation } from './read-operation.ts'
+import type { WriteOperation } from './write-operation.ts'
+
+/** Looks at bytes where they lie. Gives how many it consumed; nothing = all. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a callback that returns nothing has this type
+export type Use = (bytes: Uint8Array) => number | void
+
+/** Fills bytes where they will be read. Gives how many it filled; nothing = all. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a callback that returns nothing has this type
+export type Fill = (bytes: Uint8Array) => number | void
+
+/** Lets `use` consume what a read lends, and settles it. A callback that throws consumes nothing (C30). @returns bytes consumed */
+export function consume(operation: ReadOperation, use: Use): number {
+  const { lent } = operation
+  let n: number
+  try {
+    n = countOf(use(lent), lent.length, 'consumed')
+  } catch (error) {
+    operation.cancel()
+    throw error
+  }
+  operation.settle(n)
+  return n
+}
+
+/** Lets `fill` fill what a write lends, and commits it. A callback that throws commits nothing (C30). */
+export function fillIn(operation: WriteOperation, fill: Fill): void {
+  const { lent } = operation
+  let n: number
+  try {
+    n = countOf(fill(lent), lent.length, 'filled')
+  } catch (error) {
+    operation.cancel()
+    throw error
+  }
+  operation.commit(n)
+}
+
+/** What a call to the other end of a copy gave, or threw. */
+export type Outcome = { n: unknown } | { error: unknown }
+
+export function attempt(call: () => unknown): Outcome {
+  try {
+    return { n: call() }
+  } catch (error) {
+    return { error }
+  }
+}
+
+export async function attemptAsync(call: () => Promise<unknown>): Promise<Outcome> {
+  try {
+    return { n: await call() }
+  } catch (error) {
+    return { error }
+  }
+}
+
+/** Says what a destination took of the bytes lent to it, also by the error of one that took a part. */
+export function settleWritten(operation: ReadOperation, length: number, write: Outcome): number {
+  if ('error' in write) {
+    const { bytesWritten } = (write.error ?? {}) as { bytesWritten?: unknown }
+    const taken = isCount(bytesWritten, length) ? bytesWritten : 0
+    if (taken > 0) operation.settle(taken)
+    else operation.cancel()
+    throw write.error
+  }
+  const { n } = write
+  if (!isCount(n, length)) {
+    operation.cancel()
+    throw new TypeError(`The destination gave ${describe(n)} as the number of bytes written, of ${length}`)
+  }
+  operation.settle(n)
+  if (n === length) return n
+  const error = new PipeError('ERR_PIPE_SHORT_WRITE', `The destination took ${n} of ${length} bytes`)
+  error.bytesWritten = n
+  throw error
+}
+
+/** Commits what a source has read into the bytes lent. @returns bytes; null at its end. Without any, the write is off */
+export function commitRead(operation: WriteOperation, read: Outcome): number | null {
+  if ('n' in read && isCount(read.n, operation.lent.length) && read.n > 0) {
+    operation.commit(read.n)
+    return read.n
+  }
+  const { length } = operation.lent
+  operation.cancel()
+  if ('error' in read) throw read.error
+  if (read.n === null || read.n === 0) return read.n
+  throw new TypeError(`The source gave ${describe(read.n)} as the number of bytes read, of at most ${length}`)
+}
+
+function countOf(n: unknown, length: number, what: string): number {
+  if (n === undefined) return length
+  if (typeof n !== 'number') throw new TypeError(`The callback gave ${describe(n)} as the number of bytes ${what}`)
+  if (!isCount(n, length))
+    throw new RangeError(`The callback gave ${n} as the number of bytes ${what}, of ${length} lent`)
+  return n
+}
+
+function isCount(n: unknown, length: number): n is number {
+  return typeof n === 'number' && Number.isInteger(n) && n >= 0 && n <= length
+}

@@ -1,0 +1,225 @@
+import { deadlocked } from './errors.ts'
+import {
+  CUT,
+  CUT_AT,
+  DRAINED,
+  ENDED,
+  FILLED,
+  HANDOFF,
+  IDLE,
+  inState,
+  LEFT,
+  LENT,
+  OFFERED,
+  ONE_MATCH,
+  PARKED_OFFSET,
+  READER_EVENT,
+  STATE,
+  TAKING,
+  WRITER_EVENT,
+} from './layout.ts'
+import { POLL_MS } from './lock.ts'
+import { ENTERED, LENDING, MOVING } from './operation.ts'
+import { ReadOperation } from './read-operation.ts'
+import { CHUNK_BYTES } from './rendezvous-write.ts'
+import { wake } from './waiting.ts'
+
+/**
+ * A read: holds the read lock, waits for an offer, and by moving the slot to TAKING it claims min(target, what is left of the write),
+ * which then is its own whatever closes. It drains the window while the writer fills it, and gives the slot back.
+ */
+export class RendezvousRead extends ReadOperation {
+  /** The HANDOFF word of the match. */
+  #match = 0
+  /** What was left of the write at the match. */
+  #left = 0
+  /** What this read has claimed of it. */
+  #wanted = 0
+  /** The shared count of bytes taken out of the window. */
+  #drained = 0
+  /** What `#slotIsStuck` saw, and since when. */
+  #stuckAt = 0
+  #stuckFilled = 0
+  #stuckSinceMs = 0
+
+  override begin(target: Uint8Array): void {
+    super.begin(target)
+    this.#stuckAt = 0
+  }
+
+  protected meet(): boolean {
+    const { words, memory } = this
+    const handoff = Atomics.load(words, HANDOFF)
+    if ((handoff & ENDED) !== 0) return this.end()
+    switch (handoff & STATE) {
+      case OFFERED:
+        break
+      case IDLE:
+      case CUT:
+        return this.block(HANDOFF, handoff, READER_EVENT)
+      default:
+        throw this.corrupt('the handoff word of a reader waiting for an offer', handoff)
+    }
+    if (this.bytes.length !== this.length) throw this.detached()
+    this.#match = (inState(handoff, this.lending ? LENT : TAKING) + ONE_MATCH) | 0
+    // edge: offered; this is the match, unless the writer has just withdrawn, or an end has come
+    const seen = Atomics.compareExchange(words, HANDOFF, handoff, this.#match)
+    if (seen !== handoff) return this.block(HANDOFF, handoff, READER_EVENT)
+    this.phase = MOVING
+    this.#left = memory.floats[LEFT] as number
+    this.#drained = words[DRAINED] as number
+    if (!Number.isSafeInteger(this.#left) || this.#left < 0) {
+      const left = this.#left
+      this.#left = 0
+      this.#giveBack()
+      throw this.corrupt('the count of bytes left', left)
+    }
+    this.prepareTarget(this.#left)
+    this.#wanted = this.lending ? Math.min(1, this.#left) : Math.min(this.length, this.#left)
+    if (this.#wouldDeadlock()) {
+      this.#giveBack()
+      throw this.failure(deadlocked(this.half))
+    }
+    return this.move()
+  }
+
+  protected move(): boolean {
+    const { words } = this
+    while (this.moved < this.#wanted) {
+      const filled = Atomics.load(words, FILLED) // edge: filled
+      if (filled === this.#drained) {
+        if ((Atomics.load(words, HANDOFF) & STATE) === CUT) break // edge: cut
+        return this.block(FILLED, filled, READER_EVENT)
+      }
+      if (this.bytes.length !== this.length) {
+        this.#giveBack()
+        throw this.detached()
+      }
+      if (this.lending) return this.#lend(filled)
+      this.#drain(filled)
+      if (this.moved < this.#wanted) {
+        Atomics.store(words, DRAINED, this.#drained) // edge: drained
+        wake(words, WRITER_EVENT) // tells the offering writer: there is room
+      }
+    }
+    this.#giveBack()
+    if (this.moved === 0 && this.#wanted > 0) {
+      // The writer left before the first byte: there was no match after all.
+      this.phase = ENTERED
+      return this.meet()
+    }
+    return this.finish()
+  }
+
+  settle(n: number): void {
+    this.moved = n
+    this.#drained = (this.#drained + n) | 0
+    this.#giveBack()
+    this.finish()
+  }
+
+  cancel(): boolean {
+    if (this.phase === MOVING) return false
+    if (this.phase === LENDING) this.#giveBack()
+    this.leave()
+    return true
+  }
+
+  /** Gives the rest of the match back to the writer, whose write goes on with it. */
+  cut(): boolean {
+    if (this.phase !== MOVING) return false
+    this.#giveBack()
+    this.leave()
+    return true
+  }
+
+  progress(): number {
+    return this.moved
+  }
+
+  override deadlocked(): boolean {
+    if (super.deadlocked()) return true
+    if (!this.peerAwaitsHere()) return false
+    return this.phase === ENTERED || (this.queued && this.#slotIsStuck())
+  }
+
+  /**
+   * Whether another reader is asleep in the middle of a match, with the window empty, as it was a poll of the lock ago. Seen once, it
+   * might be just about to go on; asleep for so long, it waits for the writer.
+   */
+  #slotIsStuck(): boolean {
+    const { words } = this
+    const handoff = Atomics.load(words, HANDOFF)
+    const filled = Atomics.load(words, FILLED)
+    const starving = Atomics.load(words, DRAINED) === filled && Atomics.load(words, READER_EVENT + PARKED_OFFSET) !== 0
+    if (((handoff & STATE) !== TAKING && (handoff & STATE) !== LENT) || !starving) return false
+    const nowMs = performance.now()
+    if (this.#stuckAt !== handoff || this.#stuckFilled !== filled) {
+      this.#stuckAt = handoff
+      this.#stuckFilled = filled
+      this.#stuckSinceMs = nowMs
+    }
+    return nowMs - this.#stuckSinceMs >= POLL_MS / 2
+  }
+
+  /** TAKING → IDLE if the write is complete, OFFERED if not: the match is over. */
+  #giveBack(): void {
+    const { words } = this
+    const left = this.#left - this.moved
+    if (left > 0) {
+      this.memory.floats[LEFT] = left
+      Atomics.store(words, DRAINED, this.#drained)
+    }
+    const next = left > 0 ? OFFERED : IDLE
+    // edge: taken
+    const seen = Atomics.compareExchange(words, HANDOFF, this.#match, inState(this.#match, next))
+    if (seen !== this.#match) this.#giveBackChanged(seen, next)
+    wake(words, WRITER_EVENT) // tells the offering writer: taken
+  }
+
+  /** The same when ENDED or CUT has come during the match, each at most once. */
+  #giveBackChanged(handoff: number, next: number): void {
+    const { words } = this
+    let seen = handoff
+    for (let tries = 0; tries < 3; tries += 1) {
+      const cut = (seen & STATE) === CUT
+      const now = Atomics.compareExchange(words, HANDOFF, seen, inState(seen, cut ? IDLE : next))
+      if (now === seen) {
+        // What was copied after the cut does not count: the writer has not counted it either.
+        if (cut) this.moved = Math.max(0, this.moved - ((this.#drained - (words[CUT_AT] as number)) >>> 0))
+        return
+      }
+      seen = now
+    }
+  }
+
+  /** Copies the next piece out of the window. */
+  #drain(filled: number): void {
+    const { mask } = this.memory
+    const position = this.#drained & mask
+    const n = Math.min(this.#available(filled), this.#wanted - this.moved, mask + 1 - position, CHUNK_BYTES)
+    this.copyOut(position, n)
+    this.#drained = (this.#drained + n) | 0
+  }
+
+  /** Lends what lies in the window in one piece. */
+  #lend(filled: number): boolean {
+    const { mask } = this.memory
+    const position = this.#drained & mask
+    return this.lend(position, Math.min(this.#available(filled), this.#left, mask + 1 - position))
+  }
+
+  #available(filled: number): number {
+    const available = (filled - this.#drained) >>> 0
+    if (available <= this.memory.mask + 1) return available
+    this.#giveBack()
+    throw this.corrupt('the filled count', filled)
+  }
+
+  /** Whether a blocking read would need more than the window holds from a write that its own thread awaits. */
+  #wouldDeadlock(): boolean {
+    if (this.awaited || this.#wanted === 0) return false
+    const available = (Atomics.load(this.words, FILLED) - this.#drained) >>> 0
+    return available < this.#wanted && this.peerAwaitsHere()
+  }
+}

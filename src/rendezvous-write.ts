@@ -1,0 +1,190 @@
+import {
+  CUT,
+  CUT_AT,
+  DRAINED,
+  ENDED,
+  FILLED,
+  FREE,
+  HANDOFF,
+  IDLE,
+  inState,
+  LEFT,
+  LENT,
+  OFFERED,
+  READ_LOCK,
+  READER_EVENT,
+  STATE,
+  TAKING,
+  WRITER_EVENT,
+} from './layout.ts'
+import { ownerOf } from './lock.ts'
+import { ENDING, ENTERED, MOVING } from './operation.ts'
+import { wake } from './waiting.ts'
+import { WriteOperation } from './write-operation.ts'
+
+/** The writer publishes what it copies in pieces of this many bytes, so that the reader's copy overlaps its own. */
+export const CHUNK_BYTES = 32 * 1024
+
+/**
+ * A write: holds the write lock, offers its bytes in the slot, and fills the window while readers drain it, until they have all.
+ * The first piece is in the window before the offer, so that a small write is one hand-over.
+ */
+export class RendezvousWrite extends WriteOperation {
+  /** In place: the window holds the bytes of the caller. */
+  #committed = false
+  /** Bytes put into the window. */
+  #filled = 0
+  /** Bytes seen taken out of it. */
+  #drained = 0
+
+  protected meet(): boolean {
+    const { words } = this
+    const handoff = Atomics.load(words, HANDOFF)
+    if ((handoff & ENDED) !== 0) return this.end()
+    // A writer before us cut its match short; its reader has yet to notice.
+    if ((handoff & STATE) === CUT) return this.block(HANDOFF, handoff, WRITER_EVENT)
+    if ((handoff & STATE) !== IDLE) throw this.corrupt('the handoff word of a writer about to offer', handoff)
+    if (this.#committed) return this.#offer(handoff)
+    if (!this.intact) throw this.detached()
+    this.#filled = 0
+    this.#drained = 0
+    if (this.lending) return this.lend(0, this.length)
+    this.#fill()
+    return this.#offer(handoff)
+  }
+
+  /** IDLE → OFFERED, with what has been filled. */
+  #offer(handoff: number): boolean {
+    const { words } = this
+    words[DRAINED] = 0
+    words[FILLED] = this.#filled
+    this.memory.floats[LEFT] = this.length
+    // edge: offered
+    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, OFFERED)) !== handoff) return this.end()
+    this.phase = MOVING
+    wake(words, READER_EVENT) // tells the waiting reader: an offer is there
+    return this.move()
+  }
+
+  commit(n: number): void {
+    this.lending = false
+    this.length = n
+    this.#filled = n
+    this.#committed = true
+    this.phase = ENTERED
+  }
+
+  protected move(): boolean {
+    const { words } = this
+    for (;;) {
+      const handoff = Atomics.load(words, HANDOFF) // edge: taken
+      switch (handoff & (STATE | ENDED)) {
+        case IDLE:
+        case IDLE | ENDED:
+          if (this.#filled !== this.length) throw this.corrupt('an idle handoff word amid a write', handoff)
+          this.moved = this.#filled
+          return this.finish()
+        case OFFERED | ENDED:
+          this.#withdraw()
+          return this.end()
+        case OFFERED:
+        case TAKING:
+        case TAKING | ENDED:
+        case LENT:
+        case LENT | ENDED:
+          break
+        default:
+          throw this.corrupt('the handoff word of an offering writer', handoff)
+      }
+      if (this.#filled === this.length) return this.block(HANDOFF, handoff, WRITER_EVENT)
+      if (!this.intact) {
+        if (this.#withdraw() || this.cut(false)) throw this.detached()
+        continue
+      }
+      const drained = Atomics.load(words, DRAINED) // edge: drained
+      this.#countDrained(drained)
+      if (!this.#fill()) {
+        const offered = (handoff & STATE) === OFFERED
+        return offered ? this.block(HANDOFF, handoff, WRITER_EVENT) : this.block(DRAINED, drained, WRITER_EVENT)
+      }
+      Atomics.store(words, FILLED, this.#filled | 0) // edge: filled
+      wake(words, READER_EVENT) // tells the taking reader: there is more
+    }
+  }
+
+  cancel(): boolean {
+    if (this.phase === MOVING && !this.#withdraw()) return false
+    this.leave()
+    return true
+  }
+
+  override begin(source: Uint8Array): void {
+    super.begin(source)
+    this.#committed = false
+  }
+
+  override beginLending(size: number): void {
+    super.beginLending(size)
+    this.#committed = false
+  }
+
+  /** Leaves the reader what it has taken so far: its read ends with that, and so does this write. */
+  cut(force: boolean): boolean {
+    const { words } = this
+    const handoff = Atomics.load(words, HANDOFF)
+    const state = handoff & STATE
+    if (this.phase !== MOVING || !(state === TAKING || (state === LENT && force))) return false
+    const drained = Atomics.load(words, DRAINED)
+    words[CUT_AT] = drained
+    // edge: cut. The number of the match tells that `drained` was read in this one.
+    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, CUT)) !== handoff) return false
+    wake(words, READER_EVENT) // tells the taking reader: no more will come
+    this.#countDrained(drained)
+    this.moved = this.#drained
+    this.leave()
+    return true
+  }
+
+  progress(): number {
+    return this.#filled + this.#drained
+  }
+
+  override answerExpected(): boolean {
+    return this.phase === MOVING && ownerOf(this.words, READ_LOCK) !== FREE && !this.peerAwaitsHere()
+  }
+
+  /** OFFERED → IDLE: takes the offer back, unless it is being taken. Says in `moved` how much of it was. */
+  #withdraw(): boolean {
+    const { words } = this
+    // Fails at most twice in a row: when a match has come and gone, and when an end has come.
+    for (let tries = 0; tries < 3; tries += 1) {
+      const handoff = Atomics.load(words, HANDOFF)
+      if ((handoff & STATE) !== OFFERED) return false
+      if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE)) !== handoff) continue
+      this.#countDrained(Atomics.load(words, DRAINED))
+      this.moved = this.#drained
+      this.phase = ENDING
+      return true
+    }
+    return false
+  }
+
+  /** Copies the next piece into the window, as far as there is room. @returns whether it did */
+  #fill(): boolean {
+    const { mask } = this.memory
+    const position = this.#filled & mask
+    const room = mask + 1 - (this.#filled - this.#drained)
+    const n = Math.min(this.length - this.#filled, room, mask + 1 - position, CHUNK_BYTES)
+    if (n === 0) return false
+    this.copyIn(position, this.#filled, n)
+    this.#filled += n
+    return true
+  }
+
+  /** Counts from the reader's 32-bit count how much has been taken out of the window. */
+  #countDrained(word: number): void {
+    const drained = this.#drained + ((word - this.#drained) >>> 0)
+    if (drained > this.#filled) throw this.corrupt('the drained count', word)
+    this.#drained = drained
+  }
+}
