@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,10 +24,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 type Step = { do: 'write' | 'read'; bytes: number } | { do: 'close writer' | 'close reader' }
 type Side = { write(bytes: Uint8Array): string; read(size: number): string; closeWriter(): void; closeReader(): void }
 
+/** What is written: long enough that no two places of a script look alike. */
+const PATTERN = randomBytes(2 ** 18)
+const PATTERN_STEP = 65_521
+
 function checksum(bytes: Uint8Array): string {
-  let sum = 0
-  for (const byte of bytes) sum = (Math.imul(sum, 31) + byte) >>> 0
-  return `${bytes.length} bytes, ${sum.toString(16)}`
+  return `${bytes.length} bytes, ${createHash('md5').update(bytes).digest('hex')}`
 }
 
 function kernelPipe(): Side & { end(): void } {
@@ -97,7 +100,8 @@ function run(side: Side, script: Step[]): string[] {
   return script.map((step): string => {
     if (step.do === 'read') return side.read(step.bytes)
     if (step.do === 'write') {
-      const bytes = Uint8Array.from({ length: step.bytes }, (_, i) => (sent + i) * 7)
+      const start = sent % PATTERN_STEP
+      const bytes = PATTERN.subarray(start, start + step.bytes)
       sent += step.bytes
       return side.write(bytes)
     }

@@ -1,0 +1,3 @@
+export { type FileReader, type FileWriter, fdReader, fdWriter } from './node/descriptors.ts'
+export { toReadable, toWritable } from './node/streams.ts'
+export { watch } from './node/watch.ts'

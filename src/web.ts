@@ -1,0 +1,71 @@
+import { bytesOf, describe } from './checks.ts'
+import { isError } from './error-codec.ts'
+import type { PipeReader } from './reader.ts'
+import type { PipeWriter } from './writer.ts'
+
+/** Web streams over pipes, for browsers and every other runtime that has them. */
+
+/** The target of one read of a stream whose consumer brings none, in bytes. */
+const CHUNK_BYTES = 64 * 1024
+
+const encoder = new TextEncoder()
+
+/**
+ * Makes a web byte stream of a reader. Bytes are read when the consumer asks for them, straight into its own buffer if it brings one (BYOB);
+ * chunks are copies otherwise. The writer's error becomes the stream's; `cancel(reason)` closes the reader with the reason.
+ */
+export function toReadableStream(reader: PipeReader): ReadableStream<Uint8Array> {
+  const scratch = new Uint8Array(CHUNK_BYTES)
+  return new ReadableStream({
+    type: 'bytes',
+    async pull(controller) {
+      const request = controller.byobRequest
+      const view = request?.view
+      const target = view ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength) : scratch
+      // An empty write is no chunk.
+      let n: number | null = 0
+      while (n === 0) n = await reader.read(target)
+      if (n === null) {
+        controller.close()
+        request?.respond(0)
+      } else if (request) {
+        request.respond(n)
+      } else {
+        controller.enqueue(scratch.slice(0, n))
+      }
+    },
+    cancel(reason) {
+      reader.closeWithError(errorOf(reason))
+    },
+  })
+}
+
+/**
+ * Makes a web stream of a writer: each chunk, of bytes or a string, is one write, which is done when readers have taken it. Closing the stream
+ * closes the writer; `abort(reason)` ends the pipe with the reason; the reader's error becomes the stream's with the next write.
+ */
+export function toWritableStream(writer: PipeWriter): WritableStream<ArrayBufferView | ArrayBuffer | string> {
+  return new WritableStream({
+    async write(chunk) {
+      await writer.write(chunkBytes(chunk))
+    },
+    close() {
+      writer.close()
+    },
+    abort(reason) {
+      writer.closeWithError(errorOf(reason) ?? new Error('The stream was aborted'))
+    },
+  })
+}
+
+function chunkBytes(chunk: unknown): Uint8Array {
+  if (typeof chunk === 'string') return encoder.encode(chunk)
+  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk)
+  return bytesOf(chunk as ArrayBufferView, 'chunk')
+}
+
+/** Reasons may be anything; what ends a pipe is an error. */
+function errorOf(reason: unknown): Error | undefined {
+  if (reason === undefined || isError(reason)) return reason
+  return new Error(typeof reason === 'string' ? reason : `The stream ended with ${describe(reason)}`, { cause: reason })
+}
