@@ -1,8 +1,8 @@
 import { availableParallelism, cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import { Worker } from 'node:worker_threads'
 import { pipe } from 'threadpipe'
 import type { DrainTask } from '../workers/drain.ts'
+import { start } from '../workers/start.ts'
 
 /** `npm run bench [-- --quick]`: time per blocking write between two threads, by size; the median of several rounds, sizes in turn. */
 
@@ -15,10 +15,7 @@ const CHECK_EVERY = 64
 
 const drains = SIZES.map((size) => {
   const { reader, writer } = pipe()
-  const worker = new Worker(new URL('../workers/drain.ts', import.meta.url), {
-    workerData: { input: reader, bytes: size } satisfies DrainTask,
-    execArgv: ['--conditions=threadpipe-source', '--import', new URL('../workers/typescript.js', import.meta.url).href],
-  })
+  const worker = start('./drain.ts', { input: reader, bytes: size } satisfies DrainTask)
   return { size, writer, worker, source: new Uint8Array(size), rounds: [] as number[] }
 })
 

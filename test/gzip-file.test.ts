@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
-import { THREAD_ARGS } from './support/threads.ts'
+import { THREAD_ARGS } from '../workers/start.ts'
 
 /** The first job: `npm start`. */
 

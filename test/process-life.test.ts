@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { THREAD_ARGS } from './support/threads.ts'
+import { THREAD_ARGS } from '../workers/start.ts'
 
 /** C24: a pending await keeps its event loop alive, and only while pending. Each case is a process of its own. */
 

@@ -1,13 +1,13 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { type PipeHandle, pipe } from 'threadpipe'
 import { watch } from 'threadpipe/node'
 import { describe, expect, test } from 'vitest'
+import { start } from '../workers/start.ts'
 import { handleOf, PATIENT } from './support/sides.ts'
-import { THREAD_ARGS } from './support/threads.ts'
 
 /** A worker that runs one function. */
 function runner(source: string, args: PipeHandle): Worker {
-  const worker = new Worker(new URL('../workers/runner.ts', import.meta.url), { execArgv: THREAD_ARGS, stderr: true })
+  const worker = start('./runner.ts', undefined, { stderr: true })
   worker.on('error', () => {})
   worker.postMessage({ id: 1, source, args })
   return worker

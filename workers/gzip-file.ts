@@ -9,6 +9,7 @@ import { Piscina } from 'piscina'
 import { pipe } from 'threadpipe'
 import type { GzipTask } from './gzip-members.ts'
 import type { ReadFileTask } from './read-file.ts'
+import { THREAD_ARGS } from './start.ts'
 import type { WriteFileTask } from './write-file.ts'
 
 /**
@@ -50,7 +51,7 @@ async function run({ source, target, part }: Job, stop: AbortSignal): Promise<vo
   const pool = new Piscina({
     minThreads: STAGES.length,
     maxThreads: STAGES.length,
-    execArgv: ['--conditions=threadpipe-source', '--import', moduleUrl('./typescript.js')],
+    execArgv: THREAD_ARGS,
   })
   const spinner = ora({ text: `${basename(source)}, ${megabytes(size)}` }).start()
   const startedMs = performance.now()

@@ -1,15 +1,9 @@
-import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach } from 'vitest'
 import type { ErrorDescription, Reply, ThreadScope } from '../../workers/runner.ts'
+import { start } from '../../workers/start.ts'
 
 /** Every call to a thread ends within this, or the thread is ended and the call fails. */
 const LIMIT_MS = 15_000
-
-export const THREAD_ARGS = [
-  '--conditions=threadpipe-source',
-  '--import',
-  new URL('../../workers/typescript.js', import.meta.url).href,
-]
 
 /** What a call in a thread threw, as that thread saw it. */
 export class ThreadError extends Error {
@@ -23,7 +17,7 @@ export class ThreadError extends Error {
 
 /** A worker thread that runs functions. They see only their two parameters. */
 export class Thread {
-  readonly #worker = new Worker(new URL('../../workers/runner.ts', import.meta.url), { execArgv: THREAD_ARGS })
+  readonly #worker = start('./runner.ts')
   readonly #calls = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   #lastId = 0
 

@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { pipeline } from 'node:stream/promises'
+import { copy, type PipeReader, pipe } from 'threadpipe'
+import { toReadable, watch } from 'threadpipe/node'
+import { isProgram, start } from './start.ts'
+import type { WordsTask } from './words.ts'
+
+/** Lets a command of the shell stand between two pipes. @returns the end that its output comes out of */
+export function through(command: string, args: string[], input: PipeReader): PipeReader {
+  const output = pipe({ capacity: 64 * 1024 })
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const fail = (error: Error): void => {
+    input.closeWithError(error)
+    output.writer.closeWithError(error)
+  }
+  // A command may leave early, as `head` does: then its input is closed, and that is no failure.
+  pipeline(toReadable(input), child.stdin).catch((error) => input.closeWithError(error))
+  // Both, in any order: its output is copied, and it has ended well.
+  Promise.all([once(child, 'close'), copy(output.writer, child.stdout)])
+    .then(([[code]]) => (code === 0 ? output.writer.close() : fail(new Error(`${command} ended with ${code}`))))
+    .catch(fail)
+  return output.reader
+}
+
+/** Words from a thread. */
+export function wordsFromThread(count: number): PipeReader {
+  const { reader, writer } = pipe({ capacity: 64 * 1024 })
+  watch(start('./words.ts', { output: writer, count } satisfies WordsTask), writer)
+  return reader
+}
+
+// npm run example:commands
+if (isProgram(import.meta.url)) {
+  const sorted = through('sort', ['-u'], wordsFromThread(100_000))
+  for await (const chunk of through('wc', ['-l'], sorted)) process.stdout.write(chunk)
+}

@@ -1,0 +1,26 @@
+import { workerData } from 'node:worker_threads'
+import { type PipeHandle, PipeWriter } from 'threadpipe'
+
+export interface JsonLinesTask {
+  output: PipeHandle
+  lines: number
+  /** Told when the thread has ended: 1 for all written, 2 for an error; then the count of lines. */
+  outcome: Int32Array
+}
+
+/** A thread that writes JSON lines, each when the one before has been taken. */
+const { output, lines, outcome } = workerData as JsonLinesTask
+const writer = PipeWriter.from(output)
+let written = 0
+try {
+  for (; written < lines; written += 1) {
+    writer.writeSync(`${JSON.stringify({ id: written, name: `record ${written}`, even: written % 2 === 0 })}\n`)
+  }
+  writer.close()
+  Atomics.store(outcome, 0, 1)
+} catch (error) {
+  writer.closeWithError(error as Error)
+  Atomics.store(outcome, 0, 2)
+}
+Atomics.store(outcome, 1, written)
+Atomics.notify(outcome, 0)
