@@ -44,7 +44,7 @@ export const MAX_ERROR_BYTES = 2 ** 24
 
 /** Makes the memory of a new pipe. @throws RangeError where the runtime has not so much memory */
 export function createMemory(sizes: PipeSizes): PipeMemory {
-  const buffer = new SharedArrayBuffer(memoryBytes(sizes.errorBytes, ringOf(sizes)))
+  const buffer = allocate(memoryBytes(sizes.errorBytes, ringOf(sizes)))
   const words = new Int32Array(buffer)
   words[VERSION] = VERSION_VALUE
   words[CAPACITY] = sizes.capacity
@@ -52,6 +52,14 @@ export function createMemory(sizes: PipeSizes): PipeMemory {
   words[ERROR_BYTES] = sizes.errorBytes
   Atomics.store(words, MAGIC, MAGIC_VALUE)
   return view(buffer, sizes)
+}
+
+function allocate(bytes: number): SharedArrayBuffer {
+  try {
+    return new SharedArrayBuffer(bytes)
+  } catch (cause) {
+    throw new RangeError(`Cannot make a pipe: ${bytes} bytes of shared memory cannot be had`, { cause })
+  }
 }
 
 /** Opens memory that came from another thread. @throws TypeError where it is no pipe's, or one of another version */

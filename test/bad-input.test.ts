@@ -156,6 +156,30 @@ describe('options of a pipe', () => {
     for (const options of [null, 5, 'x']) expect(() => pipe(options as never)).toThrow(/^The options must be an object/)
   })
 
+  test('more than there is memory', () => {
+    const real = globalThis.SharedArrayBuffer
+    globalThis.SharedArrayBuffer = class {
+      constructor(bytes: number) {
+        throw new RangeError(`Array buffer allocation failed: ${bytes}`)
+      }
+    } as never
+    try {
+      expect(() => pipe({ capacity: 2 ** 30 })).toThrow(RangeError)
+      expect(() => pipe({ window: 2 ** 30 })).toThrow(/^Cannot make a pipe: \d+ bytes of shared memory cannot be had$/)
+    } finally {
+      globalThis.SharedArrayBuffer = real
+    }
+  })
+
+  test('the largest capacity works, and takes memory only as it is used', () => {
+    const { reader, writer } = pipe({ capacity: 2 ** 30 })
+    const before = process.memoryUsage().rss
+    expect(writer.writeSync('x')).toBe(1)
+    expect(reader.readSync(new Uint8Array(8))).toBe(1)
+    expect(writer.writeInPlaceSync(2 ** 30, () => 1)).toBe(1)
+    expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 28)
+  })
+
   test('windows of 1 and 7 bytes work', async () => {
     for (const window of [1, 7]) {
       const { reader, writer } = pipe({ window })

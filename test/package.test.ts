@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -46,6 +46,35 @@ test('works between threads in plain JavaScript, with no flag', () => {
   expect(run(process.execPath, 'main.mjs')).toBe('hello, tarball\n')
 })
 
+test("the README's example runs as pasted", () => {
+  const [, example] = /```js\n(.*?)```/s.exec(readFileSync(join(root, 'README.md'), 'utf8')) ?? []
+  writeFileSync(join(project, 'example.mjs'), example as string)
+  const lines = run(process.execPath, 'example.mjs').trim().split('\n')
+  expect(lines.filter((line) => line.startsWith('main'))).toEqual([8, 5, 14].map((n) => `main: ${n} bytes were taken`))
+  expect(lines.filter((line) => line.startsWith('worker'))).toEqual(
+    ['a writer', 'waits', 'for its reader'].map((word) => `worker: ${word}`),
+  )
+})
+
+test('its entry points for Node and for web streams work', () => {
+  writeFileSync(
+    join(project, 'streams.mjs'),
+    `import { pipe } from 'threadpipe'
+     import { fdWriter, toReadable, toWritable, watch } from 'threadpipe/node'
+     import { toReadableStream, toWritableStream } from 'threadpipe/web'
+     const { reader, writer } = pipe({ capacity: 100 })
+     toWritable(writer).end('from stream ')
+     for await (const chunk of toReadable(reader)) fdWriter(1).writeSync(chunk)
+     const web = pipe({ capacity: 100 })
+     const sink = toWritableStream(web.writer).getWriter()
+     sink.write('to stream')
+     sink.close()
+     for await (const chunk of toReadableStream(web.reader)) fdWriter(1).writeSync(chunk)
+     if (typeof watch !== 'function') throw new Error()`,
+  )
+  expect(run(process.execPath, 'streams.mjs')).toBe('from stream to stream')
+})
+
 test('holds the compiled code, its types and its sources, and nothing else', () => {
   const files = run('find', 'node_modules/threadpipe', '-type', 'f').trim().split('\n')
   const names = files.map((file) => file.replace('node_modules/threadpipe/', ''))
@@ -59,14 +88,19 @@ test('holds the compiled code, its types and its sources, and nothing else', () 
 test('its types hold in a strict TypeScript project', () => {
   writeFileSync(
     join(project, 'use.mts'),
-    `import { copySync, pipe, PipeError, PipeReader, type PipeStats } from 'threadpipe'
+    `import { toReadable } from 'threadpipe/node'
+     import { toReadableStream } from 'threadpipe/web'
+     import { copySync, pipe, PipeError, PipeReader, type PipeStats } from 'threadpipe'
      const { reader, writer } = pipe({ window: 1024 })
      const n: number | null = reader.readSync(new Float64Array(4), { timeout: 5 })
      const stats: PipeStats = PipeReader.from({ memory: reader.memory, half: 'reader' }).stats()
      const copied: number = copySync(writer, reader)
      // @ts-expect-error a string is no target
      reader.readSync('x')
-     export const all = [n, stats, copied, new PipeError('ERR_PIPE_CLOSED', 'x').code]`,
+     writer.writeInPlaceSync(8, (bytes: Uint8Array) => void bytes.fill(1))
+     const filled: Promise<number> = writer.writeInPlace(8, (bytes) => bytes.length)
+     export const streams: [NodeJS.ReadableStream, ReadableStream] = [toReadable(reader), toReadableStream(reader)]
+     export const all = [filled, n, stats, copied, new PipeError('ERR_PIPE_CLOSED', 'x').code]`,
   )
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
   const types = join(root, 'node_modules/@types')
