@@ -48,11 +48,12 @@ export function piecesOf(sources: readonly ArrayBufferView[]): Uint8Array[] {
 }
 
 /** The size of a write in place. @throws TypeError, RangeError that says the limit */
-export function checkInPlaceSize(size: number, limit: number): void {
+export function checkInPlaceSize(size: number, limit: number): number {
   if (typeof size !== 'number') throw new TypeError(`The size must be a number of bytes, not ${describe(size)}`)
   if (!Number.isInteger(size) || size < 0 || size > limit) {
     throw new RangeError(`The size of a write in place must be a whole number of bytes from 0 to ${limit}, not ${size}`)
   }
+  return size
 }
 
 /** @returns the time-out in ms, or undefined for none. @throws TypeError, RangeError */

@@ -1,26 +1,43 @@
 import { platform } from '#platform'
-import { checkObject, describe, type PipeHandle } from './checks.ts'
+import { AwaitQueue } from './awaiting.ts'
+import { runBlocking } from './blocking.ts'
+import { checkHandle, checkObject, describe, type PipeHandle } from './checks.ts'
 import { abortPipe, closeHalf, failHalf } from './ending.ts'
 import { isError } from './error-codec.ts'
-import type { Half } from './errors.ts'
-import type { PipeMemory } from './memory.ts'
-import { ownerIdentity } from './operation.ts'
+import { type Half, reentered } from './errors.ts'
+import { Turn } from './lock.ts'
+import { openMemory, type PipeMemory } from './memory.ts'
+import { type Operation, ownerIdentity } from './operation.ts'
 import { type PipeStats, readStats } from './stats.ts'
 
 /** Who this thread's operations are, as owners of locks. */
-export const BLOCKING_OWNER = ownerIdentity(platform.thread, false)
-export const AWAITING_OWNER = ownerIdentity(platform.thread, true)
+const BLOCKING_OWNER = ownerIdentity(platform.thread, false)
+const AWAITING_OWNER = ownerIdentity(platform.thread, true)
 
-/** What both halves can do: end the pipe, and look at it. */
-export abstract class PipeHalf<H extends Half> implements PipeHandle {
+/** Makes an operation of a half's own kind. */
+type MakeOperation<O> = (memory: PipeMemory, owner: number, turn: Turn) => O
+
+/** What both halves can do: end the pipe, and look at it. Subclasses add what they move bytes with. */
+export abstract class PipeHalf<H extends Half, O extends Operation> implements PipeHandle {
   readonly memory: SharedArrayBuffer
   readonly half: H
   readonly #memory: PipeMemory
+  readonly #turn = new Turn()
+  readonly #makeOperation: MakeOperation<O>
+  /** The operation of the blocking calls, which follow one another. */
+  readonly #operation: O
+  readonly #queue = new AwaitQueue()
+  /** Whether a callback of a call in place is running: it may not use this half. */
+  #lending = false
 
-  constructor(memory: PipeMemory, half: H) {
+  protected constructor(handle: PipeHandle, half: H, makeOperation: MakeOperation<O>) {
+    checkHandle(handle, half)
+    const memory = openMemory(handle.memory)
     this.memory = memory.buffer
     this.half = half
     this.#memory = memory
+    this.#makeOperation = makeOperation
+    this.#operation = makeOperation(memory, BLOCKING_OWNER, this.#turn)
   }
 
   /**
@@ -68,6 +85,43 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
   /** Closes this half at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  /** @internal The operation to begin for a blocking call, and to `block` on. */
+  protected blockingOperation(): O {
+    if (this.#lending) throw reentered(this.half)
+    return this.#operation
+  }
+
+  /** @internal Runs an operation to its end, blocking. */
+  protected block(operation: O, timeoutMs?: number): void {
+    runBlocking(operation, timeoutMs)
+  }
+
+  /** @internal An operation to begin for an awaited call, and to `await`. */
+  protected awaitedOperation(): O {
+    if (this.#lending) throw reentered(this.half)
+    return this.#makeOperation(this.#memory, AWAITING_OWNER, this.#turn)
+  }
+
+  /** @internal Runs an operation to its end behind those that were called before. @returns undefined if that needed no wait */
+  protected wait(operation: O, timeoutMs?: number, signal?: AbortSignal): Promise<void> | undefined {
+    return this.#queue.run(operation, timeoutMs, signal)
+  }
+
+  /** @internal Runs an operation on that holds its lock already: ahead of those that queue for it. */
+  protected resume(operation: O, timeoutMs?: number, signal?: AbortSignal): Promise<void> | undefined {
+    return this.#queue.resume(operation, timeoutMs, signal)
+  }
+
+  /** @internal Calls what has bytes lent, and must not use this half. */
+  protected lending<T>(call: () => T): T {
+    this.#lending = true
+    try {
+      return call()
+    } finally {
+      this.#lending = false
+    }
   }
 }
 

@@ -1,22 +1,19 @@
-import { AwaitQueue } from './awaiting.ts'
-import { runBlocking } from './blocking.ts'
 import { BufferedRead } from './buffered-read.ts'
 import {
   type AsyncWaitOptions,
   bytesOf,
   checkFunction,
-  checkHandle,
   type PipeHandle,
   signalOf,
   timeoutOf,
   type WaitOptions,
 } from './checks.ts'
-import { addProgress, reentered } from './errors.ts'
-import { AWAITING_OWNER, BLOCKING_OWNER, PipeHalf } from './half.ts'
+import { addProgress } from './errors.ts'
+import { PipeHalf } from './half.ts'
 import { attempt, attemptAsync, consume, settleWritten, type Use } from './in-place.ts'
 import type { Writer, WriterSync } from './io.ts'
-import { Turn } from './lock.ts'
-import { openMemory, type PipeMemory } from './memory.ts'
+import type { Turn } from './lock.ts'
+import type { PipeMemory } from './memory.ts'
 import type { ReadOperation } from './read-operation.ts'
 import { RendezvousRead } from './rendezvous-read.ts'
 
@@ -27,18 +24,9 @@ const MAX_CHUNK_BYTES = 16 * 1024 * 1024
  * Reads from a pipe, in any thread: the half that Go's `io.PipeReader` is. Any number of threads may hold it; their reads go one at a
  * time, and each takes bytes from exactly one write.
  */
-export class PipeReader extends PipeHalf<'reader'> {
-  readonly #memory: PipeMemory
-  readonly #turn = new Turn()
-  readonly #operation: ReadOperation
-  readonly #queue = new AwaitQueue()
-  /** Whether a callback of a read in place is running: it may not use the reader. */
-  #lending = false
-
-  private constructor(memory: PipeMemory) {
-    super(memory, 'reader')
-    this.#memory = memory
-    this.#operation = readOperation(memory, BLOCKING_OWNER, this.#turn)
+export class PipeReader extends PipeHalf<'reader', ReadOperation> {
+  private constructor(handle: PipeHandle) {
+    super(handle, 'reader', readOperation)
   }
 
   /**
@@ -48,8 +36,7 @@ export class PipeReader extends PipeHalf<'reader'> {
    * @throws TypeError if that is no handle of a reader, or its memory is not a pipe's of this version
    */
   static from(handle: PipeHandle): PipeReader {
-    checkHandle(handle, 'reader')
-    return new PipeReader(openMemory(handle.memory))
+    return new PipeReader(handle)
   }
 
   /**
@@ -65,10 +52,10 @@ export class PipeReader extends PipeHalf<'reader'> {
    * @throws TypeError, RangeError for bad input, before anything is touched
    */
   readSync(target: ArrayBufferView, options?: WaitOptions): number | null {
-    const operation = this.#blocking()
+    const operation = this.blockingOperation()
     const timeoutMs = timeoutOf(options)
     operation.begin(bytesOf(target, 'target'))
-    runBlocking(operation, timeoutMs)
+    this.block(operation, timeoutMs)
     return operation.ended ? null : operation.moved
   }
 
@@ -80,9 +67,9 @@ export class PipeReader extends PipeHalf<'reader'> {
    * @param options.signal cancels the read: it throws an `AbortError` with the signal's reason as `cause`
    */
   async read(target: ArrayBufferView, options?: AsyncWaitOptions): Promise<number | null> {
-    const operation = this.#awaited()
+    const operation = this.awaitedOperation()
     operation.begin(bytesOf(target, 'target'))
-    const waited = this.#queue.run(operation, timeoutOf(options), signalOf(options))
+    const waited = this.wait(operation, timeoutOf(options), signalOf(options))
     if (waited !== undefined) await waited
     return operation.ended ? null : operation.moved
   }
@@ -99,22 +86,22 @@ export class PipeReader extends PipeHalf<'reader'> {
    * @throws what {@link readSync} throws; what `use` throws; TypeError, RangeError if it gives no count of 0 to the bytes lent
    */
   readInPlaceSync(use: Use, options?: WaitOptions): number | null {
-    const operation = this.#blocking()
+    const operation = this.blockingOperation()
     const timeoutMs = timeoutOf(options)
     checkFunction(use, 'callback')
     operation.beginLending()
-    runBlocking(operation, timeoutMs)
+    this.block(operation, timeoutMs)
     return operation.ended ? null : this.#consume(operation, use)
   }
 
   /** Reads in place like {@link readInPlaceSync}, but awaits the bytes. The callback itself must not be async. */
   async readInPlace(use: Use, options?: AsyncWaitOptions): Promise<number | null> {
-    const operation = this.#awaited()
+    const operation = this.awaitedOperation()
     const timeoutMs = timeoutOf(options)
     const signal = signalOf(options)
     checkFunction(use, 'callback')
     operation.beginLending()
-    const waited = this.#queue.run(operation, timeoutMs, signal)
+    const waited = this.wait(operation, timeoutMs, signal)
     if (waited !== undefined) await waited
     return operation.ended ? null : this.#consume(operation, use)
   }
@@ -130,13 +117,13 @@ export class PipeReader extends PipeHalf<'reader'> {
     let total = 0
     try {
       for (;;) {
-        const operation = this.#blocking()
+        const operation = this.blockingOperation()
         operation.beginLending()
-        runBlocking(operation, undefined)
+        this.block(operation)
         if (operation.ended) return total
         if (!operation.isLending) continue
         const { lent } = operation
-        const written = this.#call(() => attempt(() => destination.writeSync(lent)))
+        const written = this.lending(() => attempt(() => destination.writeSync(lent)))
         total += settleWritten(operation, lent.length, written)
       }
     } catch (error) {
@@ -149,9 +136,9 @@ export class PipeReader extends PipeHalf<'reader'> {
     let total = 0
     try {
       for (;;) {
-        const operation = this.#awaited()
+        const operation = this.awaitedOperation()
         operation.beginLending()
-        const waited = this.#queue.run(operation, undefined, undefined)
+        const waited = this.wait(operation)
         if (waited !== undefined) await waited
         if (operation.ended) return total
         if (!operation.isLending) continue
@@ -173,9 +160,9 @@ export class PipeReader extends PipeHalf<'reader'> {
   *[Symbol.iterator](): IterableIterator<Uint8Array> {
     for (;;) {
       const chunk = new Chunk()
-      const operation = this.#blocking()
+      const operation = this.blockingOperation()
       operation.beginWith(chunk.make)
-      runBlocking(operation, undefined)
+      this.block(operation)
       if (operation.ended) return
       if (chunk.bytes.length === 0) continue
       let leaving = true
@@ -192,9 +179,9 @@ export class PipeReader extends PipeHalf<'reader'> {
   async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
     for (;;) {
       const chunk = new Chunk()
-      const operation = this.#awaited()
+      const operation = this.awaitedOperation()
       operation.beginWith(chunk.make)
-      const waited = this.#queue.run(operation, undefined, undefined)
+      const waited = this.wait(operation)
       if (waited !== undefined) await waited
       if (operation.ended) return
       if (chunk.bytes.length === 0) continue
@@ -208,29 +195,8 @@ export class PipeReader extends PipeHalf<'reader'> {
     }
   }
 
-  /** The operation of the blocking calls, which follow one another. */
-  #blocking(): ReadOperation {
-    if (this.#lending) throw reentered('reader')
-    return this.#operation
-  }
-
-  #awaited(): ReadOperation {
-    if (this.#lending) throw reentered('reader')
-    return readOperation(this.#memory, AWAITING_OWNER, this.#turn)
-  }
-
   #consume(operation: ReadOperation, use: Use): number {
-    return operation.isLending ? this.#call(() => consume(operation, use)) : 0
-  }
-
-  /** Calls what must not use this reader. */
-  #call<T>(call: () => T): T {
-    this.#lending = true
-    try {
-      return call()
-    } finally {
-      this.#lending = false
-    }
+    return operation.isLending ? this.lending(() => consume(operation, use)) : 0
   }
 }
 

@@ -1,10 +1,7 @@
-import { AwaitQueue } from './awaiting.ts'
-import { runBlocking } from './blocking.ts'
 import { BufferedWrite } from './buffered-write.ts'
 import {
   type AsyncWaitOptions,
   checkFunction,
-  checkHandle,
   checkInPlaceSize,
   type PipeHandle,
   piecesOf,
@@ -13,12 +10,12 @@ import {
   timeoutOf,
   type WaitOptions,
 } from './checks.ts'
-import { addProgress, reentered } from './errors.ts'
-import { AWAITING_OWNER, BLOCKING_OWNER, PipeHalf } from './half.ts'
+import { addProgress } from './errors.ts'
+import { PipeHalf } from './half.ts'
 import { attempt, attemptAsync, commitRead, type Fill, fillIn } from './in-place.ts'
 import type { Reader, ReaderSync } from './io.ts'
-import { Turn } from './lock.ts'
-import { openMemory, type PipeMemory } from './memory.ts'
+import type { Turn } from './lock.ts'
+import type { PipeMemory } from './memory.ts'
 import { RendezvousWrite } from './rendezvous-write.ts'
 import type { WriteOperation } from './write-operation.ts'
 
@@ -26,18 +23,9 @@ import type { WriteOperation } from './write-operation.ts'
  * Writes to a pipe, from any thread: the half that Go's `io.PipeWriter` is. Any number of threads may hold it; their writes go one
  * at a time, whole, in a fair order (C19, C21).
  */
-export class PipeWriter extends PipeHalf<'writer'> {
-  readonly #memory: PipeMemory
-  readonly #turn = new Turn()
-  readonly #operation: WriteOperation
-  readonly #queue = new AwaitQueue()
-  /** Whether a callback of a write in place is running: it may not use the writer. */
-  #lending = false
-
-  private constructor(memory: PipeMemory) {
-    super(memory, 'writer')
-    this.#memory = memory
-    this.#operation = writeOperation(memory, BLOCKING_OWNER, this.#turn)
+export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
+  private constructor(handle: PipeHandle) {
+    super(handle, 'writer', writeOperation)
   }
 
   /**
@@ -47,8 +35,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
    * @throws TypeError if that is no handle of a writer, or its memory is not a pipe's of this version
    */
   static from(handle: PipeHandle): PipeWriter {
-    checkHandle(handle, 'writer')
-    return new PipeWriter(openMemory(handle.memory))
+    return new PipeWriter(handle)
   }
 
   /**
@@ -66,10 +53,10 @@ export class PipeWriter extends PipeHalf<'writer'> {
    * @throws TypeError, RangeError for bad input, before anything is touched
    */
   writeSync(source: ArrayBufferView | string, options?: WaitOptions): number {
-    const operation = this.#blocking()
+    const operation = this.blockingOperation()
     const timeoutMs = timeoutOf(options)
     operation.begin(sourceBytes(source))
-    runBlocking(operation, timeoutMs)
+    this.block(operation, timeoutMs)
     return operation.moved
   }
 
@@ -81,11 +68,11 @@ export class PipeWriter extends PipeHalf<'writer'> {
    * @param options.signal cancels the write: it throws an `AbortError` with the signal's reason as `cause`, and `bytesWritten`
    */
   async write(source: ArrayBufferView | string, options?: AsyncWaitOptions): Promise<number> {
-    const operation = this.#awaited()
+    const operation = this.awaitedOperation()
     const timeoutMs = timeoutOf(options)
     const signal = signalOf(options)
     operation.begin(sourceBytes(source))
-    const waited = this.#queue.run(operation, timeoutMs, signal)
+    const waited = this.wait(operation, timeoutMs, signal)
     if (waited !== undefined) await waited
     return operation.moved
   }
@@ -95,20 +82,20 @@ export class PipeWriter extends PipeHalf<'writer'> {
    * @returns bytes written: all, of all pieces
    */
   writevSync(sources: readonly ArrayBufferView[], options?: WaitOptions): number {
-    const operation = this.#blocking()
+    const operation = this.blockingOperation()
     const timeoutMs = timeoutOf(options)
     operation.beginPieces(piecesOf(sources))
-    runBlocking(operation, timeoutMs)
+    this.block(operation, timeoutMs)
     return operation.moved
   }
 
   /** Writes many pieces like {@link writevSync}, but awaits. */
   async writev(sources: readonly ArrayBufferView[], options?: AsyncWaitOptions): Promise<number> {
-    const operation = this.#awaited()
+    const operation = this.awaitedOperation()
     const timeoutMs = timeoutOf(options)
     const signal = signalOf(options)
     operation.beginPieces(piecesOf(sources))
-    const waited = this.#queue.run(operation, timeoutMs, signal)
+    const waited = this.wait(operation, timeoutMs, signal)
     if (waited !== undefined) await waited
     return operation.moved
   }
@@ -124,29 +111,29 @@ export class PipeWriter extends PipeHalf<'writer'> {
    * @throws what {@link writeSync} throws; what `fill` throws; RangeError that says the limit
    */
   writeInPlaceSync(size: number, fill: Fill, options?: WaitOptions): number {
-    const operation = this.#blocking()
+    const operation = this.blockingOperation()
     const timeoutMs = timeoutOf(options)
-    this.#checkInPlace(size, fill)
+    checkFunction(fill, 'callback')
     const startedMs = timeoutMs === undefined ? 0 : performance.now()
-    operation.beginLending(size)
-    runBlocking(operation, timeoutMs)
-    this.#call(() => fillIn(operation, fill))
-    runBlocking(operation, timeLeft(timeoutMs, startedMs))
+    operation.beginLending(checkInPlaceSize(size, operation.memory.inPlaceBytes))
+    this.block(operation, timeoutMs)
+    this.lending(() => fillIn(operation, fill))
+    this.block(operation, timeLeft(timeoutMs, startedMs))
     return operation.moved
   }
 
   /** Writes in place like {@link writeInPlaceSync}, but awaits the memory and the readers. The callback itself must not be async. */
   async writeInPlace(size: number, fill: Fill, options?: AsyncWaitOptions): Promise<number> {
-    const operation = this.#awaited()
+    const operation = this.awaitedOperation()
     const timeoutMs = timeoutOf(options)
     const signal = signalOf(options)
-    this.#checkInPlace(size, fill)
+    checkFunction(fill, 'callback')
     const startedMs = timeoutMs === undefined ? 0 : performance.now()
-    operation.beginLending(size)
-    const lent = this.#queue.run(operation, timeoutMs, signal)
+    operation.beginLending(checkInPlaceSize(size, operation.memory.inPlaceBytes))
+    const lent = this.wait(operation, timeoutMs, signal)
     if (lent !== undefined) await lent
-    this.#call(() => fillIn(operation, fill))
-    const waited = this.#queue.resume(operation, timeLeft(timeoutMs, startedMs), signal)
+    this.lending(() => fillIn(operation, fill))
+    const waited = this.resume(operation, timeLeft(timeoutMs, startedMs), signal)
     if (waited !== undefined) await waited
     return operation.moved
   }
@@ -162,16 +149,16 @@ export class PipeWriter extends PipeHalf<'writer'> {
     let total = 0
     try {
       for (;;) {
-        const operation = this.#blocking()
-        operation.beginLending(this.#pieceBytes())
-        runBlocking(operation, undefined)
+        const operation = this.blockingOperation()
+        operation.beginLending(pieceBytes(operation.memory))
+        this.block(operation)
         const n = commitRead(
           operation,
-          this.#call(() => attempt(() => source.readSync(operation.lent))),
+          this.lending(() => attempt(() => source.readSync(operation.lent))),
         )
         if (n === null) return total
         if (n === 0) continue
-        runBlocking(operation, undefined)
+        this.block(operation)
         total += operation.moved
       }
     } catch (error) {
@@ -184,14 +171,14 @@ export class PipeWriter extends PipeHalf<'writer'> {
     let total = 0
     try {
       for (;;) {
-        const operation = this.#awaited()
-        operation.beginLending(this.#pieceBytes())
-        const lent = this.#queue.run(operation, undefined, undefined)
+        const operation = this.awaitedOperation()
+        operation.beginLending(pieceBytes(operation.memory))
+        const lent = this.wait(operation)
         if (lent !== undefined) await lent
         const n = commitRead(operation, await attemptAsync(() => source.read(operation.lent)))
         if (n === null) return total
         if (n === 0) continue
-        const waited = this.#queue.resume(operation, undefined, undefined)
+        const waited = this.resume(operation)
         if (waited !== undefined) await waited
         total += operation.moved
       }
@@ -199,42 +186,15 @@ export class PipeWriter extends PipeHalf<'writer'> {
       throw addProgress(error, 'bytesWritten', total)
     }
   }
-
-  /** How much is read at a time: half of a buffer, so that it is filled while it is emptied. */
-  #pieceBytes(): number {
-    const { capacity, inPlaceBytes } = this.#memory
-    return Math.min(COPY_BYTES, capacity > 0 ? Math.ceil(capacity / 2) : inPlaceBytes)
-  }
-
-  #checkInPlace(size: number, fill: Fill): void {
-    checkInPlaceSize(size, this.#memory.inPlaceBytes)
-    checkFunction(fill, 'callback')
-  }
-
-  /** The operation of the blocking calls, which follow one another. */
-  #blocking(): WriteOperation {
-    if (this.#lending) throw reentered('writer')
-    return this.#operation
-  }
-
-  #awaited(): WriteOperation {
-    if (this.#lending) throw reentered('writer')
-    return writeOperation(this.#memory, AWAITING_OWNER, this.#turn)
-  }
-
-  /** Calls what must not use this writer. */
-  #call<T>(call: () => T): T {
-    this.#lending = true
-    try {
-      return call()
-    } finally {
-      this.#lending = false
-    }
-  }
 }
 
-/** How much `readFrom` reads at a time, in bytes. */
+/** The most that `readFrom` reads at a time, in bytes. */
 const COPY_BYTES = 64 * 1024
+
+/** How much `readFrom` reads at a time: half of a buffer, so that it is filled while it is emptied. */
+function pieceBytes({ capacity, inPlaceBytes }: PipeMemory): number {
+  return Math.min(COPY_BYTES, capacity > 0 ? Math.ceil(capacity / 2) : inPlaceBytes)
+}
 
 function writeOperation(memory: PipeMemory, owner: number, turn: Turn): WriteOperation {
   return memory.capacity > 0 ? new BufferedWrite(memory, owner, turn) : new RendezvousWrite(memory, owner, turn)
