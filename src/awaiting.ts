@@ -110,10 +110,10 @@ export class AwaitQueue {
     if (operation.step()) return 'finished'
     if (!operation.peerAwaitsHere() && spin(words, operation.watch, operation.seen, SPINS)) return 'again'
     helpEnd(operation.memory)
-    const { event } = operation
+    const { event, quiet } = operation
     const count = operation.prepareToPark()
     if (operation.step()) return 'finished'
-    if (operation.event !== event) return 'again'
+    if (operation.event !== event || operation.quiet !== quiet) return 'again'
     return this.#sleep(operation, event, count) ? 'asleep' : 'again'
   }
 
@@ -140,10 +140,13 @@ export class AwaitQueue {
 
   #listen(pending: Pending, signal: AbortSignal): void {
     const onAbort = (): void => {
+      if (!this.#pending.includes(pending)) return
       pending.deadline.bringForward(() => cancelled(pending.operation.half, signal.reason))
       this.#atDeadline(pending)
     }
-    signal.addEventListener('abort', onAbort, { once: true })
+    // Between the two parts of a call in place it may have fired already.
+    if (signal.aborted) queueMicrotask(onAbort)
+    else signal.addEventListener('abort', onAbort, { once: true })
     pending.stopListening = () => signal.removeEventListener('abort', onAbort)
   }
 
@@ -161,7 +164,8 @@ export class AwaitQueue {
       this.#pump()
       return
     }
-    this.#armTimer(pending)
+    if (pending === this.#pending[0]) this.#pump()
+    if (this.#pending.includes(pending)) this.#armTimer(pending)
   }
 
   #settle(pending: Pending, settle: () => void): void {

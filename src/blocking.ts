@@ -56,16 +56,17 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
   const deadline = new Deadline(operation, timeoutMs, startedMs)
   for (;;) {
     const changed = canSpin && timeoutMs !== 0 && !operation.queued && spinAdaptively(operation)
-    const { event } = operation
+    const { event, quiet } = operation
     const count = changed ? 0 : operation.prepareToPark()
     if (operation.step()) return
     if (deadline.passed()) {
       if (deadline.leave()) throw deadline.error()
       continue
     }
-    if (changed || operation.event !== event) continue
-    if (operation.deadlocked() && operation.cancel()) {
-      throw withProgress(deadlocked(operation.half), operation.half, operation.moved)
+    if (changed || operation.event !== event || operation.quiet !== quiet) continue
+    if (operation.deadlocked()) {
+      if (operation.cancel()) throw withProgress(deadlocked(operation.half), operation.half, operation.moved)
+      if (operation.step()) return
     }
     helpEnd(operation.memory)
     countPark(operation.memory, operation.half)

@@ -78,8 +78,14 @@ export class BufferedRead extends ReadOperation {
     return this.moved
   }
 
-  override deadlocked(): boolean {
-    return super.deadlocked() || (!this.queued && this.peerAwaitsHere())
+  protected needsPeer(): boolean {
+    return true
+  }
+
+  /** Not before what is stored has been read, by this operation or by those before it. */
+  protected override endsQueued(): boolean {
+    const stored = Atomics.load(this.words, STORED)
+    return (stored & SEALED) !== 0 && !this.#drains(stored, Atomics.load(this.words, DRAINED))
   }
 
   #held(stored: number): number {

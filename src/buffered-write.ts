@@ -92,7 +92,7 @@ export class BufferedWrite extends WriteOperation {
 
   /** May leave at any time. A long write first stores what there is room for after all. */
   cancel(): boolean {
-    if (this.phase === MOVING && this.length > WHOLE_BYTES) {
+    if (this.phase === MOVING && this.length > WHOLE_BYTES && !this.lending) {
       this.#wanted = 1
       if (this.move() === FINISHED) return false
     }

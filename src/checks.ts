@@ -44,7 +44,7 @@ export function sourceBytes(source: ArrayBufferView | string): Uint8Array {
 /** The bytes of each of many views. @throws TypeError */
 export function piecesOf(sources: readonly ArrayBufferView[]): Uint8Array[] {
   if (!Array.isArray(sources)) throw new TypeError(`The sources must be an array of views, not ${describe(sources)}`)
-  return sources.map((source, i) => bytesOf(source, `source ${i}`))
+  return Array.from(sources, (source, i) => bytesOf(source, `source ${i}`))
 }
 
 /** The size of a write in place. @throws TypeError, RangeError that says the limit */

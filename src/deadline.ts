@@ -26,7 +26,7 @@ export class Deadline {
     this.#operation = operation
     this.#atMs = timeoutMs === undefined ? Infinity : startedMs + timeoutMs
     this.#mayAnswer = timeoutMs === 0
-    this.#why = () => timedOut(operation.half, timeoutMs ?? Infinity)
+    this.#why = () => timedOut(operation.half, operation.timeoutMs ?? timeoutMs ?? Infinity)
   }
 
   /** Makes the deadline now, for another reason. */

@@ -86,7 +86,7 @@ export function isAborted(memory: PipeMemory): boolean {
 
 /** Finishes an end that a dying thread left half done: a DONE word has moved, but nobody was told. */
 export function helpEnd({ words }: PipeMemory): void {
-  if ((Atomics.load(words, HANDOFF) & ENDED) !== 0) return
+  if ((Atomics.load(words, HANDOFF) & ENDED) !== 0 && (Atomics.load(words, STORED) & SEALED) !== 0) return
   if ([ABORT_DONE, WRITER_DONE, READER_DONE].some((done) => Atomics.load(words, done) !== OPEN)) end(words)
 }
 

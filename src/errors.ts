@@ -115,11 +115,25 @@ export function withProgress(error: Error, half: Half, bytes: number): Error {
   return error
 }
 
-/** Adds to an error how many bytes had gone over before the call that failed. */
-export function addProgress(error: unknown, name: 'bytesWritten' | 'bytesRead', before: number): unknown {
+/** What was last said on an error about its progress, so that one that is thrown again is not believed to speak of this time. */
+const said = new WeakMap<object, number>()
+
+/** How far an error of a call says that it came; undefined if it says nothing, or only what was written on it here before. */
+export function progressOf(error: unknown, name: 'bytesWritten' | 'bytesRead'): number | undefined {
+  if (typeof error !== 'object' || error === null) return undefined
+  const value = (error as Record<string, unknown>)[name]
+  return typeof value === 'number' && said.get(error) !== value ? value : undefined
+}
+
+/** Says on an error how far a copy came that it has ended. */
+export function sayProgress(error: unknown, name: 'bytesWritten' | 'bytesRead', value: number): unknown {
   if (typeof error !== 'object' || error === null || !Object.isExtensible(error)) return error
-  const own = (error as Record<string, unknown>)[name]
-  const value = before + (typeof own === 'number' ? own : 0)
   Object.defineProperty(error, name, { value, configurable: true, enumerable: true, writable: true })
+  said.set(error, value)
   return error
+}
+
+/** Says it of the error of one call, after others that came `before`. */
+export function addProgress(error: unknown, name: 'bytesWritten' | 'bytesRead', before: number): unknown {
+  return sayProgress(error, name, before + (progressOf(error, name) ?? 0))
 }

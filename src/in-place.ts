@@ -1,5 +1,5 @@
 import { describe } from './checks.ts'
-import { PipeError } from './errors.ts'
+import { PipeError, progressOf, sayProgress } from './errors.ts'
 import type { ReadOperation } from './read-operation.ts'
 import type { WriteOperation } from './write-operation.ts'
 
@@ -58,13 +58,13 @@ export async function attemptAsync(call: () => Promise<unknown>): Promise<Outcom
 }
 
 /** Says what a destination took of the bytes lent to it, also by the error of one that took a part. */
-export function settleWritten(operation: ReadOperation, length: number, write: Outcome): number {
+export function settleWritten(operation: ReadOperation, length: number, write: Outcome, before: number): number {
   if ('error' in write) {
-    const { bytesWritten } = (write.error ?? {}) as { bytesWritten?: unknown }
-    const taken = isCount(bytesWritten, length) ? bytesWritten : 0
+    const said = progressOf(write.error, 'bytesWritten')
+    const taken = isCount(said, length) ? said : 0
     if (taken > 0) operation.settle(taken)
     else operation.cancel()
-    throw write.error
+    throw sayProgress(write.error, 'bytesWritten', before + taken)
   }
   const { n } = write
   if (!isCount(n, length)) {
@@ -74,19 +74,36 @@ export function settleWritten(operation: ReadOperation, length: number, write: O
   operation.settle(n)
   if (n === length) return n
   const error = new PipeError('ERR_PIPE_SHORT_WRITE', `The destination took ${n} of ${length} bytes`)
-  error.bytesWritten = n
-  throw error
+  throw sayProgress(error, 'bytesWritten', before + n)
+}
+
+/** Runs the reading side of a copy: an error says how much had been copied. */
+export function copying(copied: number, call: () => void): void {
+  try {
+    call()
+  } catch (error) {
+    throw sayProgress(error, 'bytesWritten', copied)
+  }
+}
+
+/** The same, awaiting. */
+export async function copyingAsync(copied: number, call: () => Promise<void>): Promise<void> {
+  try {
+    await call()
+  } catch (error) {
+    throw sayProgress(error, 'bytesWritten', copied)
+  }
 }
 
 /** Commits what a source has read into the bytes lent. @returns bytes; null at its end. Without any, the write is off */
-export function commitRead(operation: WriteOperation, read: Outcome): number | null {
+export function commitRead(operation: WriteOperation, read: Outcome, before: number): number | null {
   if ('n' in read && isCount(read.n, operation.lent.length) && read.n > 0) {
     operation.commit(read.n)
     return read.n
   }
   const { length } = operation.lent
   operation.cancel()
-  if ('error' in read) throw read.error
+  if ('error' in read) throw sayProgress(read.error, 'bytesWritten', before)
   if (read.n === null || read.n === 0) return read.n
   throw new TypeError(`The source gave ${describe(read.n)} as the number of bytes read, of at most ${length}`)
 }

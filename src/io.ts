@@ -1,5 +1,5 @@
 import { checkObject, describe } from './checks.ts'
-import { addProgress, PipeError } from './errors.ts'
+import { addProgress, PipeError, sayProgress } from './errors.ts'
 
 /**
  * Go's io helpers over anything that reads and writes, in a blocking and an awaited kind. Each is written once, as a generator that yields
@@ -217,14 +217,9 @@ async function awaitCalls<T>(calls: Calls<T>): Promise<T> {
 function* copyCalls(write: Write, read: Read, buffer: Uint8Array): Calls<number> {
   let copied = 0
   for (;;) {
-    let n: number | null
-    try {
-      n = checkRead(yield () => read(buffer), buffer.length)
-      if (n === null) return copied
-      if (n > 0) yield* writeCalls(write, buffer.subarray(0, n))
-    } catch (error) {
-      throw addProgress(error, 'bytesWritten', copied)
-    }
+    const n = yield* readCall(read, buffer, copied)
+    if (n === null) return copied
+    if (n > 0) yield* writeCalls(write, buffer.subarray(0, n), copied)
     copied += n
   }
 }
@@ -233,22 +228,32 @@ function* copyNCalls(write: Write, read: Read, total: number): Calls<number> {
   const buffer = new Uint8Array(Math.min(Math.max(total, 1), BUFFER_BYTES))
   let copied = 0
   while (copied < total) {
-    let n: number | null
-    try {
-      const target = buffer.subarray(0, Math.min(buffer.length, total - copied))
-      n = checkRead(yield () => read(target), target.length)
-      if (n === null) throw unexpectedEnd(total)
-      if (n > 0) yield* writeCalls(write, buffer.subarray(0, n))
-    } catch (error) {
-      throw addProgress(error, 'bytesWritten', copied)
-    }
+    const n = yield* readCall(read, buffer.subarray(0, Math.min(buffer.length, total - copied)), copied)
+    if (n === null) throw sayProgress(unexpectedEnd(total), 'bytesWritten', copied)
+    if (n > 0) yield* writeCalls(write, buffer.subarray(0, n), copied)
     copied += n
   }
   return copied
 }
 
-function* writeCalls(write: Write, bytes: Uint8Array): Calls<void> {
-  const n = yield () => write(bytes)
+/** One read of a copy, whose error says how much had been copied: what the error says of the source's own calls does not count. */
+function* readCall(read: Read, target: Uint8Array, copied: number): Calls<number | null> {
+  try {
+    return checkRead(yield () => read(target), target.length)
+  } catch (error) {
+    throw sayProgress(error, 'bytesWritten', copied)
+  }
+}
+
+function* writeCalls(write: Write, bytes: Uint8Array, copied: number): Calls<void> {
+  try {
+    checkWritten(yield () => write(bytes), bytes)
+  } catch (error) {
+    throw addProgress(error, 'bytesWritten', copied)
+  }
+}
+
+function checkWritten(n: unknown, bytes: Uint8Array): void {
   if (typeof n !== 'number' || !(n >= 0 && n <= bytes.length)) {
     throw new TypeError(`The destination gave ${describe(n)} as the number of bytes written, of ${bytes.length}`)
   }
@@ -324,14 +329,17 @@ async function copyChunks(
 ): Promise<number> {
   checkSink(destination, 'write')
   let copied = 0
+  let writing = false
   try {
     for await (const chunk of source) {
       const bytes = chunkBytes(chunk)
-      if (bytes.length > 0) await awaitCalls(writeCalls(writeOf(destination), bytes))
+      writing = true
+      if (bytes.length > 0) await awaitCalls(writeCalls(writeOf(destination), bytes, copied))
+      writing = false
       copied += bytes.length
     }
   } catch (error) {
-    throw addProgress(error, 'bytesWritten', copied)
+    throw writing ? error : sayProgress(error, 'bytesWritten', copied)
   }
   return copied
 }

@@ -18,6 +18,7 @@
  * | 1    | STORED               | buffered: bytes stored since ever, SEALED | the writer holding the lock, closers | READER     |
  * | 1    | PAD_AT, PAD_BYTES    | buffered: where the reader skips          | the writer holding the lock |                    |
  * | 2    | DRAINED              | bytes of this write taken out of it       | reader while TAKING         | WRITER             |
+ * | 2    | LENT_TO              | DRAINED as it counts if the writer leaves | reader, before LENT         |                    |
  * | 3    | WRITE_LOCK           | who may offer                             | writers                     | its queue          |
  * | 3    | …_WAITERS            | a bit for each place taken in its queue   | writers                     |                    |
  * | 3    | …_ROTATION           | grows when a waiter is served             | writers                     |                    |
@@ -54,9 +55,10 @@
  * | OFFERED | IDLE          | that writer               | it withdraws: time-out, abort signal, or ENDED              |
  * | TAKING  | OFFERED       | that reader               | its read is complete and the write is not                   |
  * | TAKING  | IDLE          | that reader               | its read is complete and so is the write                    |
- * | OFFERED | LENT          | reader holding READ_LOCK  | a match in place: as TAKING, but the writer may not leave   |
+ * | TAKING  | LENT          | that reader               | in place: a callback has the bytes                          |
  * | LENT    | OFFERED, IDLE | that reader               | as from TAKING                                              |
  * | TAKING  | CUT           | that writer               | it leaves a match that stalled long past its time-out       |
+ * | LENT    | CUT           | that writer               | the same, or the pipe ended: now if LENT_TO claims the bytes |
  * | CUT     | IDLE          | that reader               | its read is what it had drained at CUT_AT                   |
  * | any     | the same, ENDED | any closer              | a DONE word has been moved first                            |
  *
@@ -108,6 +110,7 @@ export const LEFT = 1 * FLOATS_PER_LINE + 2
 
 // line 2: what readers tell the writer
 export const DRAINED = 2 * WORDS_PER_LINE
+export const LENT_TO = 2 * WORDS_PER_LINE + 1
 
 // lines 3 and 4: the locks, and what their holders count
 export const WRITE_LOCK = 3 * WORDS_PER_LINE

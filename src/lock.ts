@@ -27,12 +27,11 @@ import { wake, wakeAll } from './waiting.ts'
 const TURN_MS = 1
 /** How long the lock stays reserved for a waiter that does not come, in ms. */
 const STEAL_MS = 5
-/** How long a waiter sleeps at most before it looks by itself, in ms. */
+/** How long a waiter sleeps at first before it looks by itself, in ms; twice as long each time, while nothing changes. */
 export const POLL_MS = 25
+const MAX_POLL_MS = 500
 /** How long a waiter that was woken in vain sleeps undisturbed: the lock's owner is quicker than a wake, and a wake costs it its core. */
 const QUIET_MS = TURN_MS
-/** How long one that found no place sleeps at most, in ms. */
-const CROWDED_POLL_MS = 1
 
 const NO_PLACE = -1
 const ALL_PLACES = 2 ** MAX_QUEUED - 1
@@ -43,6 +42,7 @@ export class Turn {
   sinceMs = 0
   /** A reservation of the lock for somebody else, and when it was first seen: it outlives calls that may not wait. */
   reserved = FREE
+  reservedIn = 0
   reservedSinceMs = 0
 }
 
@@ -60,6 +60,8 @@ export class Place {
   quiet = false
   #wakes = 0
   #quietUntilMs = 0
+  #rotation = -1
+  #sameSinceMs = 0
 
   constructor(words: Int32Array, lock: number, owner: number, turn: Turn) {
     this.#words = words
@@ -95,6 +97,7 @@ export class Place {
       this.#index = enlist(words, lock)
       this.#wakes = Atomics.load(words, this.event)
       this.#quietUntilMs = 0
+      this.#rotation = -1
     }
     const seen = Atomics.load(words, lock)
     const nowMs = performance.now()
@@ -104,8 +107,10 @@ export class Place {
       return false
     }
     this.quiet = false
-    if (seen !== turn.reserved) {
+    const rotation = Atomics.load(words, lock + ROTATION_OFFSET)
+    if (seen !== turn.reserved || rotation !== turn.reservedIn) {
       turn.reserved = seen
+      turn.reservedIn = rotation
       turn.reservedSinceMs = nowMs
     }
     this.pollMs = turn.reservedSinceMs + STEAL_MS - nowMs
@@ -151,12 +156,19 @@ export class Place {
 
   /** Plans the next sleep: quietly, after a wake that came in vain. */
   #plan(nowMs: number): void {
-    const wakes = Atomics.load(this.#words, this.event)
-    if (wakes !== this.#wakes) this.#quietUntilMs = nowMs + QUIET_MS
+    const words = this.#words
+    const wakes = Atomics.load(words, this.event)
+    if (wakes !== this.#wakes && this.#index !== NO_PLACE) this.#quietUntilMs = nowMs + QUIET_MS
     this.#wakes = wakes
     this.quiet = nowMs < this.#quietUntilMs
-    if (this.#index === NO_PLACE) this.pollMs = CROWDED_POLL_MS
-    else this.pollMs = this.quiet ? this.#quietUntilMs - nowMs : POLL_MS
+    const rotation = Atomics.load(words, this.#lock + ROTATION_OFFSET)
+    if (rotation !== this.#rotation) {
+      this.#rotation = rotation
+      this.#sameSinceMs = nowMs
+    }
+    // As long again as nothing has changed: 25, 50, 100 ms …
+    const unchangedMs = nowMs - this.#sameSinceMs
+    this.pollMs = this.quiet ? this.#quietUntilMs - nowMs : Math.min(Math.max(POLL_MS, unchangedMs), MAX_POLL_MS)
   }
 
   #isListed(): boolean {
@@ -197,6 +209,7 @@ function enlist(words: Int32Array, lock: number): number {
 
 function strike(words: Int32Array, lock: number, index: number): void {
   Atomics.and(words, lock + WAITERS_OFFSET, ~(1 << index))
+  wake(words, queueEvent(lock, MAX_QUEUED)) // tells those who found no place: there is one
 }
 
 /** The first place that is taken, in rotation from the one after that served last; place 0 if none is. */

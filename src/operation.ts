@@ -1,18 +1,22 @@
 import { endingFor, endingUnexplained } from './ending.ts'
 import { corrupt, detachedMeanwhile, type Half, withProgress } from './errors.ts'
 import {
+  DRAINED,
   ENDED,
+  FILLED,
   HANDOFF,
+  PARKED_OFFSET,
   READ,
   READ_LOCK,
   READER_EVENT,
   READS,
+  STORED,
   WRITE_LOCK,
   WRITER_EVENT,
   WRITES,
   WRITTEN,
 } from './layout.ts'
-import { ownerOf, Place, type Turn } from './lock.ts'
+import { ownerOf, Place, POLL_MS, type Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
 import { prepareQuietly, prepareToPark } from './waiting.ts'
 
@@ -70,6 +74,8 @@ export abstract class Operation {
   moved = 0
   /** A read's: the end of file was reached. */
   ended = false
+  /** What the caller has given as its time-out, where the driver is given less. */
+  timeoutMs: number | undefined
   /** In place: the bytes that the caller may look at, or fill. */
   lent: Uint8Array = NOTHING
 
@@ -85,6 +91,9 @@ export abstract class Operation {
   readonly #bytesCounter: number
   readonly #callsCounter: number
   #holdsLock = false
+  /** What `#isStuck` saw, and since when. */
+  #stuckAs = ''
+  #stuckSinceMs = 0
   #endedAt = 0
 
   constructor(memory: PipeMemory, half: Half, owner: number, turn: Turn) {
@@ -109,6 +118,8 @@ export abstract class Operation {
     this.moved = 0
     this.ended = false
     this.lent = NOTHING
+    this.timeoutMs = undefined
+    this.#stuckAs = ''
     this.#endedAt = 0
   }
 
@@ -156,8 +167,36 @@ export abstract class Operation {
   /** Grows as the bytes do, also within a match. */
   abstract progress(): number
 
-  /** Whether this blocking operation waits for an await of its own thread. */
-  abstract deadlocked(): boolean
+  /** Whether this blocking operation waits for an await of its own thread, or for the callback that has made the call. */
+  deadlocked(): boolean {
+    if (this.phase === ENDING) return false
+    if (this.queued && this.heldHere(this.#lock)) return true
+    return this.peerAwaitsHere() && (this.queued ? this.needsPeerAtOnce() || this.#isStuck() : this.needsPeer())
+  }
+
+  /** Whether an operation that has its lock can be helped by the other side only. */
+  protected abstract needsPeer(): boolean
+
+  /** Whether the same is certain of one that still queues for it. */
+  protected needsPeerAtOnce(): boolean {
+    return false
+  }
+
+  /**
+   * Whether the operation that has the lock is asleep, and nothing has moved for half a poll of the lock. Seen once it might be just
+   * about to go on; asleep for so long, it waits for the other side.
+   */
+  #isStuck(): boolean {
+    const { words } = this
+    if (Atomics.load(words, this.#slot + PARKED_OFFSET) === 0) return false
+    const nowMs = performance.now()
+    const seen = [HANDOFF, FILLED, STORED, DRAINED, this.#lock].map((word) => Atomics.load(words, word)).join()
+    if (seen !== this.#stuckAs) {
+      this.#stuckAs = seen
+      this.#stuckSinceMs = nowMs
+    }
+    return nowMs - this.#stuckSinceMs >= POLL_MS / 2
+  }
 
   /** Whether only a pending await of this same thread can answer: no use in spinning. */
   abstract peerAwaitsHere(): boolean
@@ -169,9 +208,13 @@ export abstract class Operation {
 
   /** Announces that it will sleep on `event`, unless it wants to sleep undisturbed. @returns the count to sleep on */
   prepareToPark(): number {
-    const quiet = this.phase === QUEUED && this.#place.quiet
-    this.beforePark()
-    return quiet ? prepareQuietly(this.words, this.event) : prepareToPark(this.words, this.event)
+    if (this.phase === MOVING) this.beforePark()
+    return this.quiet ? prepareQuietly(this.words, this.event) : prepareToPark(this.words, this.event)
+  }
+
+  /** Whether it wants to sleep without a word. */
+  get quiet(): boolean {
+    return this.phase === QUEUED && this.#place.quiet
   }
 
   /** Says what it sleeps for, before it announces that it does. */
@@ -214,7 +257,8 @@ export abstract class Operation {
     if (this.#place.tryAcquire()) {
       this.#holdsLock = true
       this.phase = ENTERED
-    } else if ((Atomics.load(this.words, HANDOFF) & ENDED) !== 0) {
+    } else if (this.endsQueued()) {
+      this.#place.leave()
       this.phase = ENDING
     } else if (this.#place.queue()) {
       this.#holdsLock = true
@@ -222,6 +266,11 @@ export abstract class Operation {
     } else {
       this.block(this.#lock, Atomics.load(this.words, this.#lock), this.#place.event, this.#place.pollMs)
     }
+  }
+
+  /** Whether the end is there for an operation that has not got its lock yet. */
+  protected endsQueued(): boolean {
+    return (Atomics.load(this.words, HANDOFF) & ENDED) !== 0
   }
 
   /** Notes what has to change before another step makes sense. */

@@ -1,5 +1,5 @@
 import { platform } from '#platform'
-import { READ_LOCK, WRITE_LOCK } from './layout.ts'
+import { WRITE_LOCK } from './layout.ts'
 import type { Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
 import { Operation } from './operation.ts'
@@ -13,6 +13,8 @@ const NOTHING: Uint8Array = new Uint8Array(0)
 export abstract class ReadOperation extends Operation {
   /** A read in place: its caller looks at `lent`, and settles. */
   protected lending = false
+  /** In place: the caller answers for all that is lent, also for what it does not consume after the writer has left. */
+  protected claiming = false
   #makeTarget: MakeTarget | undefined
   /** The last view of the ring that was copied from: sizes repeat, and a view is expensive. */
   #view = NOTHING
@@ -25,6 +27,7 @@ export abstract class ReadOperation extends Operation {
     super.begin(target)
     this.#makeTarget = undefined
     this.lending = false
+    this.claiming = false
   }
 
   /** Begins a read whose target is made at the match. */
@@ -34,9 +37,10 @@ export abstract class ReadOperation extends Operation {
   }
 
   /** Begins a read in place: FINISHED means that `lent` holds bytes, unless it is empty or the pipe has ended; `settle` goes on. */
-  beginLending(): void {
+  beginLending(claiming = false): void {
     this.begin(NOTHING)
     this.lending = true
+    this.claiming = claiming
   }
 
   /** Ends a read in place, of which `n` bytes were consumed. */
@@ -44,10 +48,6 @@ export abstract class ReadOperation extends Operation {
 
   peerAwaitsHere(): boolean {
     return this.heldHere(WRITE_LOCK)
-  }
-
-  deadlocked(): boolean {
-    return this.queued && this.heldHere(READ_LOCK)
   }
 
   /** Whether the target is still to be made. */

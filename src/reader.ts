@@ -8,9 +8,8 @@ import {
   timeoutOf,
   type WaitOptions,
 } from './checks.ts'
-import { addProgress } from './errors.ts'
 import { PipeHalf } from './half.ts'
-import { attempt, attemptAsync, consume, settleWritten, type Use } from './in-place.ts'
+import { attempt, attemptAsync, consume, copying, copyingAsync, settleWritten, type Use } from './in-place.ts'
 import type { Writer, WriterSync } from './io.ts'
 import type { Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
@@ -115,39 +114,30 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
    */
   writeToSync(destination: WriterSync): number {
     let total = 0
-    try {
-      for (;;) {
-        const operation = this.blockingOperation()
-        operation.beginLending()
-        this.block(operation)
-        if (operation.ended) return total
-        if (!operation.isLending) continue
-        const { lent } = operation
-        const written = this.lending(() => attempt(() => destination.writeSync(lent)))
-        total += settleWritten(operation, lent.length, written)
-      }
-    } catch (error) {
-      throw addProgress(error, 'bytesWritten', total)
+    for (;;) {
+      const operation = this.blockingOperation()
+      operation.beginLending(true)
+      copying(total, () => this.block(operation))
+      if (operation.ended) return total
+      if (!operation.isLending) continue
+      const { lent } = operation
+      const written = this.lending(() => attempt(() => destination.writeSync(lent)))
+      total += settleWritten(operation, lent.length, written, total)
     }
   }
 
   /** Writes like {@link writeToSync}, but awaits the bytes and the destination. */
   async writeTo(destination: Writer): Promise<number> {
     let total = 0
-    try {
-      for (;;) {
-        const operation = this.awaitedOperation()
-        operation.beginLending()
-        const waited = this.wait(operation)
-        if (waited !== undefined) await waited
-        if (operation.ended) return total
-        if (!operation.isLending) continue
-        const { lent } = operation
-        const written = await attemptAsync(() => destination.write(lent))
-        total += settleWritten(operation, lent.length, written)
-      }
-    } catch (error) {
-      throw addProgress(error, 'bytesWritten', total)
+    for (;;) {
+      const operation = this.awaitedOperation()
+      operation.beginLending(true)
+      await copyingAsync(total, async () => this.wait(operation))
+      if (operation.ended) return total
+      if (!operation.isLending) continue
+      const { lent } = operation
+      const written = await attemptAsync(() => destination.write(lent))
+      total += settleWritten(operation, lent.length, written, total)
     }
   }
 

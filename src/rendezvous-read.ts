@@ -10,15 +10,14 @@ import {
   inState,
   LEFT,
   LENT,
+  LENT_TO,
   OFFERED,
   ONE_MATCH,
-  PARKED_OFFSET,
   READER_EVENT,
   STATE,
   TAKING,
   WRITER_EVENT,
 } from './layout.ts'
-import { POLL_MS } from './lock.ts'
 import { ENTERED, LENDING, MOVING } from './operation.ts'
 import { ReadOperation } from './read-operation.ts'
 import { CHUNK_BYTES } from './rendezvous-write.ts'
@@ -37,15 +36,6 @@ export class RendezvousRead extends ReadOperation {
   #wanted = 0
   /** The shared count of bytes taken out of the window. */
   #drained = 0
-  /** What `#slotIsStuck` saw, and since when. */
-  #stuckAt = 0
-  #stuckFilled = 0
-  #stuckSinceMs = 0
-
-  override begin(target: Uint8Array): void {
-    super.begin(target)
-    this.#stuckAt = 0
-  }
 
   protected meet(): boolean {
     const { words, memory } = this
@@ -61,7 +51,7 @@ export class RendezvousRead extends ReadOperation {
         throw this.corrupt('the handoff word of a reader waiting for an offer', handoff)
     }
     if (this.bytes.length !== this.length) throw this.detached()
-    this.#match = (inState(handoff, this.lending ? LENT : TAKING) + ONE_MATCH) | 0
+    this.#match = (inState(handoff, TAKING) + ONE_MATCH) | 0
     // edge: offered; this is the match, unless the writer has just withdrawn, or an end has come
     const seen = Atomics.compareExchange(words, HANDOFF, handoff, this.#match)
     if (seen !== handoff) return this.block(HANDOFF, handoff, READER_EVENT)
@@ -137,29 +127,9 @@ export class RendezvousRead extends ReadOperation {
     return this.moved
   }
 
-  override deadlocked(): boolean {
-    if (super.deadlocked()) return true
-    if (!this.peerAwaitsHere()) return false
-    return this.phase === ENTERED || (this.queued && this.#slotIsStuck())
-  }
-
-  /**
-   * Whether another reader is asleep in the middle of a match, with the window empty, as it was a poll of the lock ago. Seen once, it
-   * might be just about to go on; asleep for so long, it waits for the writer.
-   */
-  #slotIsStuck(): boolean {
-    const { words } = this
-    const handoff = Atomics.load(words, HANDOFF)
-    const filled = Atomics.load(words, FILLED)
-    const starving = Atomics.load(words, DRAINED) === filled && Atomics.load(words, READER_EVENT + PARKED_OFFSET) !== 0
-    if (((handoff & STATE) !== TAKING && (handoff & STATE) !== LENT) || !starving) return false
-    const nowMs = performance.now()
-    if (this.#stuckAt !== handoff || this.#stuckFilled !== filled) {
-      this.#stuckAt = handoff
-      this.#stuckFilled = filled
-      this.#stuckSinceMs = nowMs
-    }
-    return nowMs - this.#stuckSinceMs >= POLL_MS / 2
+  /** In a match it has been looked at before: the writer was another thread's. */
+  protected needsPeer(): boolean {
+    return this.phase === ENTERED
   }
 
   /** TAKING → IDLE if the write is complete, OFFERED if not: the match is over. */
@@ -186,7 +156,7 @@ export class RendezvousRead extends ReadOperation {
       const now = Atomics.compareExchange(words, HANDOFF, seen, inState(seen, cut ? IDLE : next))
       if (now === seen) {
         // What was copied after the cut does not count: the writer has not counted it either.
-        if (cut) this.moved = Math.max(0, this.moved - ((this.#drained - (words[CUT_AT] as number)) >>> 0))
+        if (cut) this.moved = Math.max(0, this.moved - ((this.#drained - (words[CUT_AT] as number)) | 0))
         return
       }
       seen = now
@@ -204,9 +174,26 @@ export class RendezvousRead extends ReadOperation {
 
   /** Lends what lies in the window in one piece. */
   #lend(filled: number): boolean {
+    const { words } = this
     const { mask } = this.memory
     const position = this.#drained & mask
-    return this.lend(position, Math.min(this.#available(filled), this.#left, mask + 1 - position))
+    const n = Math.min(this.#available(filled), this.#left, mask + 1 - position)
+    words[LENT_TO] = this.claiming ? (this.#drained + n) | 0 : this.#drained
+    const lent = inState(this.#match, LENT)
+    const seen = Atomics.compareExchange(words, HANDOFF, this.#match, lent)
+    if (seen === this.#match) {
+      this.#match = lent
+    } else if ((seen & STATE) === CUT) {
+      // The writer left before the first byte: there was no match after all.
+      this.#giveBack()
+      this.phase = ENTERED
+      return this.meet()
+    } else {
+      // An end has come, once: the match goes on.
+      this.#match = seen
+      return this.#lend(filled)
+    }
+    return this.lend(position, n)
   }
 
   #available(filled: number): number {

@@ -10,6 +10,7 @@ import {
   inState,
   LEFT,
   LENT,
+  LENT_TO,
   OFFERED,
   READ_LOCK,
   READER_EVENT,
@@ -24,6 +25,8 @@ import { WriteOperation } from './write-operation.ts'
 
 /** The writer publishes what it copies in pieces of this many bytes, so that the reader's copy overlaps its own. */
 export const CHUNK_BYTES = 32 * 1024
+/** How long a callback of the reader may keep a writer after the end of the pipe, in ms. */
+const CALLBACK_MS = 250
 
 /**
  * A write: holds the write lock, offers its bytes in the slot, and fills the window while readers drain it, until they have all.
@@ -34,6 +37,7 @@ export class RendezvousWrite extends WriteOperation {
   #committed = false
   /** Bytes put into the window. */
   #filled = 0
+  #lentEndedAtMs = 0
   /** Bytes seen taken out of it. */
   #drained = 0
 
@@ -48,6 +52,7 @@ export class RendezvousWrite extends WriteOperation {
     if (!this.intact) throw this.detached()
     this.#filled = 0
     this.#drained = 0
+    this.#lentEndedAtMs = 0
     if (this.lending) return this.lend(0, this.length)
     this.#fill()
     return this.#offer(handoff)
@@ -66,8 +71,14 @@ export class RendezvousWrite extends WriteOperation {
     return this.move()
   }
 
+  /** Whoever waits for the lock will need a reader, too. */
+  protected override needsPeerAtOnce(): boolean {
+    return true
+  }
+
   commit(n: number): void {
     this.lending = false
+    this.#lentEndedAtMs = 0
     this.length = n
     this.#filled = n
     this.#committed = true
@@ -91,15 +102,16 @@ export class RendezvousWrite extends WriteOperation {
         case TAKING:
         case TAKING | ENDED:
         case LENT:
-        case LENT | ENDED:
           break
+        case LENT | ENDED:
+          return this.#leaveEnded(handoff)
         default:
           throw this.corrupt('the handoff word of an offering writer', handoff)
       }
       if (this.#filled === this.length) return this.block(HANDOFF, handoff, WRITER_EVENT)
       if (!this.intact) {
         if (this.#withdraw() || this.cut(false)) throw this.detached()
-        continue
+        return this.block(HANDOFF, handoff, WRITER_EVENT)
       }
       const drained = Atomics.load(words, DRAINED) // edge: drained
       this.#countDrained(drained)
@@ -128,21 +140,54 @@ export class RendezvousWrite extends WriteOperation {
     this.#committed = false
   }
 
-  /** Leaves the reader what it has taken so far: its read ends with that, and so does this write. */
   cut(force: boolean): boolean {
+    if (this.phase !== MOVING) return false
+    switch (this.#leaveMatch(force)) {
+      case 'whole':
+        this.finish()
+        return false
+      case 'partly':
+        this.leave()
+        return true
+      case 'stays':
+        return false
+    }
+  }
+
+  /** Leaves the reader what it has taken so far, or claims: its read ends with that, and so does this write. */
+  #leaveMatch(force: boolean): 'stays' | 'partly' | 'whole' {
     const { words } = this
     const handoff = Atomics.load(words, HANDOFF)
-    const state = handoff & STATE
-    if (this.phase !== MOVING || !(state === TAKING || (state === LENT && force))) return false
     const drained = Atomics.load(words, DRAINED)
-    words[CUT_AT] = drained
-    // edge: cut. The number of the match tells that `drained` was read in this one.
-    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, CUT)) !== handoff) return false
+    const state = handoff & STATE
+    const until = state === LENT ? (words[LENT_TO] as number) : drained
+    if (state === LENT && ownerOf(words, READ_LOCK) === FREE && Atomics.load(words, HANDOFF) === handoff) {
+      throw this.corrupt('the handoff word, though nobody reads,', handoff)
+    }
+    if (state !== TAKING && !(state === LENT && (force || until !== drained))) return 'stays'
+    words[CUT_AT] = until
+    // edge: cut. The number of the match tells that what was read above belongs to this one.
+    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, CUT)) !== handoff) return 'stays'
     wake(words, READER_EVENT) // tells the taking reader: no more will come
-    this.#countDrained(drained)
+    this.#countDrained(until)
     this.moved = this.#drained
-    this.leave()
-    return true
+    return this.moved === this.length ? 'whole' : 'partly'
+  }
+
+  /** The pipe has ended while a callback of the reader has bytes: a short one completes the match; a long one is left to itself. */
+  #leaveEnded(handoff: number): boolean {
+    const nowMs = performance.now()
+    if (this.#lentEndedAtMs === 0) this.#lentEndedAtMs = nowMs
+    const leftMs = this.#lentEndedAtMs + CALLBACK_MS - nowMs
+    if (leftMs > 0) return this.block(HANDOFF, handoff, WRITER_EVENT, leftMs)
+    switch (this.#leaveMatch(true)) {
+      case 'whole':
+        return this.finish()
+      case 'partly':
+        return this.end()
+      case 'stays':
+        return this.block(HANDOFF, handoff, WRITER_EVENT)
+    }
   }
 
   progress(): number {

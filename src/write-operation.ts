@@ -1,5 +1,5 @@
 import { platform } from '#platform'
-import { READ_LOCK, WRITE_LOCK } from './layout.ts'
+import { READ_LOCK } from './layout.ts'
 import type { Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
 import { Operation } from './operation.ts'
@@ -44,8 +44,8 @@ export abstract class WriteOperation extends Operation {
   /** Goes on with the first `n` of the bytes that were lent; step it to its end. */
   abstract commit(n: number): void
 
-  deadlocked(): boolean {
-    return (this.queued && this.heldHere(WRITE_LOCK)) || this.peerAwaitsHere()
+  protected needsPeer(): boolean {
+    return true
   }
 
   peerAwaitsHere(): boolean {

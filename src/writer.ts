@@ -118,6 +118,7 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
     operation.beginLending(checkInPlaceSize(size, operation.memory.inPlaceBytes))
     this.block(operation, timeoutMs)
     this.lending(() => fillIn(operation, fill))
+    operation.timeoutMs = timeoutMs
     this.block(operation, timeLeft(timeoutMs, startedMs))
     return operation.moved
   }
@@ -133,6 +134,7 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
     const lent = this.wait(operation, timeoutMs, signal)
     if (lent !== undefined) await lent
     this.lending(() => fillIn(operation, fill))
+    operation.timeoutMs = timeoutMs
     const waited = this.resume(operation, timeLeft(timeoutMs, startedMs), signal)
     if (waited !== undefined) await waited
     return operation.moved
@@ -152,10 +154,8 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
         const operation = this.blockingOperation()
         operation.beginLending(pieceBytes(operation.memory))
         this.block(operation)
-        const n = commitRead(
-          operation,
-          this.lending(() => attempt(() => source.readSync(operation.lent))),
-        )
+        const read = this.lending(() => attempt(() => source.readSync(operation.lent)))
+        const n = commitRead(operation, read, total)
         if (n === null) return total
         if (n === 0) continue
         this.block(operation)
@@ -175,7 +175,7 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
         operation.beginLending(pieceBytes(operation.memory))
         const lent = this.wait(operation)
         if (lent !== undefined) await lent
-        const n = commitRead(operation, await attemptAsync(() => source.read(operation.lent)))
+        const n = commitRead(operation, await attemptAsync(() => source.read(operation.lent)), total)
         if (n === null) return total
         if (n === 0) continue
         const waited = this.resume(operation)

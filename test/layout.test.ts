@@ -38,7 +38,22 @@ test('no two words overlap, and the table misses none', () => {
     }
   }
   const floats = ['LEFT', 'WRITTEN', 'WRITES', 'READ', 'READS', 'WRITER_WAIT', 'READER_WAIT']
-  const plain = ['MAGIC', 'VERSION', 'CAPACITY', 'WINDOW', 'ERROR_BYTES', 'HANDOFF', 'FILLED', 'CUT_AT', 'DRAINED']
+  const plain = [
+    'MAGIC',
+    'VERSION',
+    'CAPACITY',
+    'WINDOW',
+    'ERROR_BYTES',
+    'HANDOFF',
+    'FILLED',
+    'CUT_AT',
+    'DRAINED',
+    'STORED',
+    'PAD_AT',
+    'PAD_BYTES',
+    'LENT_TO',
+    'WANTED_ROOM',
+  ]
   for (const name of floats) take(name, (exported[name] as number) * 2, 2)
   for (const name of [...plain, 'WRITER_PARKS', 'READER_PARKS']) take(name, exported[name] as number)
   for (const name of ['WRITE_LOCK', 'READ_LOCK']) take(name, exported[name] as number, 4)

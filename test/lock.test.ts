@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { FREE, MAX_QUEUED, NEXT_OFFSET, queueEvent, reservedFor, WAITERS_OFFSET, WRITE_LOCK } from '../src/layout.ts'
 import { ownerOf, Place, Turn } from '../src/lock.ts'
+import { prepareToPark } from '../src/waiting.ts'
 
 const ONE = 2
 const TWO = 4
@@ -94,14 +95,19 @@ test('a reservation that nobody comes for is taken over, also by calls that may 
   expect(ownerOf(w, WRITE_LOCK)).toBe(ONE)
 })
 
-test('more waiters than places: the crowd looks by itself, and nobody gets a place twice', () => {
+test('more waiters than places: nobody gets a place twice, and the crowd is told of the next that is free', () => {
   const w = words()
   place(w, ONE).tryAcquire()
   const waiters = Array.from({ length: MAX_QUEUED + 3 }, (_, i) => place(w, 100 + 2 * i))
   for (const waiter of waiters) expect(waiter.queue()).toBe(false)
   expect(new Set(waiters.slice(0, MAX_QUEUED).map((waiter) => waiter.event)).size).toBe(MAX_QUEUED)
   expect(waiters.at(-1)?.event).toBe(queueEvent(WRITE_LOCK, MAX_QUEUED))
-  expect(waiters.at(-1)?.pollMs).toBeLessThanOrEqual(1)
+  const crowd = queueEvent(WRITE_LOCK, MAX_QUEUED)
+  prepareToPark(w, crowd)
+  waiters[5]?.leave()
+  expect(w[crowd]).toBe(1)
+  expect(waiters.at(-1)?.queue()).toBe(false)
+  expect(waiters.at(-1)?.event).toBe(queueEvent(WRITE_LOCK, 5))
   for (const waiter of waiters) waiter.leave()
   expect(w[WRITE_LOCK + WAITERS_OFFSET]).toBe(0)
 })

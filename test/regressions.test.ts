@@ -1,0 +1,310 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { PipeReader, pipe } from 'threadpipe'
+import { expect, test } from 'vitest'
+import { HANDOFF, LENT, READ_LOCK, reservedFor } from '../src/layout.ts'
+import { counting, handleOf, PATIENT, Side, text } from './support/sides.ts'
+import { failureOf, thread, threads, until } from './support/threads.ts'
+
+/** Bugs that were found by review and by accident, each as it showed. */
+
+const TIMED_OUT = { code: 'ERR_PIPE_TIMEOUT' }
+const DEADLOCK = expect.objectContaining({ code: 'ERR_PIPE_DEADLOCK' })
+
+test('a long write in place that times out is not lent room that is not there', async () => {
+  const { reader, writer } = pipe({ capacity: 8192 })
+  writer.writeSync(counting(8100))
+  const fill = (): never => expect.unreachable()
+  expect(() => writer.writeInPlaceSync(8192, fill, { timeout: 10 })).toThrow(
+    expect.objectContaining({ ...TIMED_OUT, message: expect.stringContaining('within 10 ms'), bytesWritten: 0 }),
+  )
+  await expect(writer.writeInPlace(8192, fill, { signal: AbortSignal.timeout(10) })).rejects.toThrow(/signal/)
+  const pending = reader.read(new Uint8Array(0), PATIENT)
+  expect(await pending).toBe(0)
+  const target = new Uint8Array(9000)
+  expect(reader.readSync(target)).toBe(8100)
+  expect(target.subarray(0, 8100)).toEqual(counting(8100))
+})
+
+test('a long write in place against an own pending read is a deadlock, not a hang', async () => {
+  const { reader, writer } = pipe({ capacity: 8192 })
+  const read = reader.read(new Uint8Array(1), PATIENT)
+  writer.writeSync(counting(8192))
+  expect(() => writer.writeInPlaceSync(5000, () => {}, { timeout: 5000 })).toThrow(DEADLOCK)
+  expect(await read).toBe(1)
+})
+
+test('C23: a reader that queues when the writer closes drains what is stored before it sees the end', async () => {
+  const { reader, writer } = pipe({ capacity: 100 })
+  writer.writeSync('stored')
+  const held = thread().run(
+    ({ PipeReader }, { handle }) => {
+      const reader = PipeReader.from(handle)
+      return reader.readInPlaceSync(() => {
+        const until = performance.now() + 5000
+        while (!reader.stats().writerClosed && performance.now() < until);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+        return 0
+      })
+    },
+    { handle: handleOf(reader) },
+  )
+  await until(() => Atomics.load(new Int32Array(reader.memory), READ_LOCK) > 0)
+  const queued = new Side(thread(), 'blocking').read(reader, 100)
+  await until(() => reader.stats().readerParks > 0)
+  writer.close()
+  expect(await held).toBe(0)
+  expect(text(await queued)).toBe('stored')
+  // The same with the lock reserved for somebody who does not come.
+  const other = pipe({ capacity: 100 })
+  other.writer.writeSync('stored')
+  other.writer.close()
+  Atomics.store(new Int32Array(other.reader.memory), READ_LOCK, reservedFor(3))
+  expect(await other.reader.read(new Uint8Array(100), PATIENT)).toBe(6)
+})
+
+test('C23: with two readers, whatever was acknowledged before a close is read', async () => {
+  for (let round = 0; round < 60; round += 1) {
+    const { reader, writer } = pipe({ capacity: 4096 })
+    const [a, b, c] = round === 0 ? threads(3) : again
+    again = [a, b, c] as typeof again
+    const reads = [a, b].map((thread) =>
+      thread?.run(
+        ({ PipeReader }, { handle }) => {
+          const reader = PipeReader.from(handle)
+          const target = new Uint8Array(100)
+          let got = 0
+          try {
+            for (let n = reader.readSync(target); n !== null; n = reader.readSync(target)) got += n
+          } catch (error) {
+            if ((error as Error).message !== 'the end') throw error
+          }
+          return got
+        },
+        { handle: handleOf(reader) },
+      ),
+    )
+    const sent = await c?.run(
+      ({ PipeWriter }, { handle, count, withError }) => {
+        const writer = PipeWriter.from(handle)
+        let sent = 0
+        for (let i = 0; i < count; i += 1) sent += writer.writeSync(new Uint8Array(1 + ((i * 37) % 300)))
+        writer.closeWithError(withError ? new Error('the end') : null)
+        return sent
+      },
+      { handle: handleOf(writer), count: 200 + round, withError: round % 2 === 0 },
+    )
+    const got = await Promise.all(reads)
+    expect((got[0] as number) + (got[1] as number)).toBe(sent)
+  }
+})
+let again: ReturnType<typeof threads> = []
+
+test('a writer that queues does not change what the one before it sleeps for', async () => {
+  const { reader, writer } = pipe({ capacity: 4096 })
+  const [a, b] = threads(2)
+  // B has written 4096 bytes before.
+  const big = b?.run(
+    ({ PipeWriter }, { handle, gate }) => {
+      const writer = PipeWriter.from(handle)
+      writer.writeSync(new Uint8Array(4096))
+      Atomics.wait(gate, 0, 0, 5000)
+      return writer.writeSync('b', { timeout: 8000 })
+    },
+    { handle: handleOf(writer), gate: gateOf() },
+  )
+  await until(() => reader.stats().buffered === 4096)
+  const small = new Side(a as never, 'blocking').write(writer, 'a')
+  await until(() => writer.stats().writerParks > 0)
+  const parks = writer.stats().writerParks
+  Atomics.store(gate, 0, 1)
+  Atomics.notify(gate, 0)
+  await until(() => writer.stats().writerParks > parks)
+  expect(await reader.read(new Uint8Array(100), PATIENT)).toBe(100)
+  expect(await Promise.race([small, sleep(1000, 'still asleep')])).toBe(1)
+  expect(await big).toBe(1)
+})
+let gate: Int32Array = new Int32Array(0)
+function gateOf(): Int32Array {
+  gate = new Int32Array(new SharedArrayBuffer(4))
+  return gate
+}
+
+test('a source that is detached while its bytes are lent does not stop the event loop', async () => {
+  const { reader, writer } = pipe({ window: 64 })
+  const source = counting(200)
+  const write = writer.write(source, { timeout: 50 }).catch((error) => error)
+  let taken = 0
+  const copying = reader.writeTo({
+    async write(bytes) {
+      if (taken === 0) {
+        structuredClone(source, { transfer: [source.buffer as ArrayBuffer] })
+        await sleep(150)
+      }
+      taken += bytes.length
+      return bytes.length
+    },
+  })
+  const failure = await write
+  expect(failure).toBeInstanceOf(TypeError)
+  writer.close()
+  expect(await copying).toBe(taken)
+  expect(failure.bytesWritten).toBe(taken)
+})
+
+test('C16, C26: a destination that never takes its bytes holds no writer after the end', async () => {
+  for (const end of ['close', 'abort'] as const) {
+    const { reader, writer } = pipe()
+    const write = new Side(thread(), 'blocking').writeAll(writer, ['taken', 'not taken'], {})
+    void reader.writeTo({ write: () => new Promise(() => {}) })
+    await until(() => writer.stats().writerParks > 0)
+    if (end === 'close') reader.close()
+    else reader.abort(new RangeError('stop'))
+    expect(await failureOf(write)).toMatchObject(
+      end === 'close' ? { code: 'ERR_PIPE_CLOSED' } : { class: 'RangeError' },
+    )
+  }
+})
+
+test('C6: a writer whose bytes a slow copy has claimed leaves with these counted', async () => {
+  const { reader, writer } = pipe({ window: 64 })
+  const write = new Side(thread(), 'blocking').write(writer, counting(200), { timeout: 50 })
+  let delivered = 0
+  const copying = reader.writeTo({
+    async write(bytes) {
+      await sleep(900)
+      delivered += bytes.length
+      return bytes.length
+    },
+  })
+  const failure = await failureOf(write)
+  expect(failure).toMatchObject({ ...TIMED_OUT })
+  writer.close()
+  expect(await copying).toBe(delivered)
+  expect(failure.bytesWritten).toBe(delivered)
+  expect(reader.stats()).toMatchObject({ bytesRead: delivered, bytesWritten: delivered })
+})
+
+test('a signal that fires inside the callback of a write in place cancels it', async () => {
+  const { reader, writer } = pipe()
+  const stop = new AbortController()
+  const write = writer.writeInPlace(8, () => stop.abort(new Error('enough')), { signal: stop.signal })
+  await expect(write).rejects.toMatchObject({ name: 'AbortError', bytesWritten: 0 })
+  const next = writer.write('next', PATIENT)
+  expect(await reader.read(new Uint8Array(8), PATIENT)).toBe(4)
+  await next
+})
+
+test('no false deadlock: a buffered write waits for another writer beside an own pending read', async () => {
+  const { reader, writer } = pipe({ capacity: 100 })
+  const read = reader.read(new Uint8Array(8), PATIENT)
+  const busy = thread().run(
+    ({ PipeWriter }, { handle, gate }) =>
+      PipeWriter.from(handle).writeInPlaceSync(4, () => {
+        Atomics.store(gate, 0, 1)
+        Atomics.wait(gate, 0, 1, 150)
+      }),
+    { handle: handleOf(writer), gate: gateOf() },
+  )
+  await until(() => Atomics.load(gate, 0) === 1)
+  expect(writer.writeSync('x', { timeout: 5000 })).toBe(1)
+  expect(await busy).toBe(4)
+  expect(await read).toBeGreaterThan(0)
+})
+
+test.each([{ capacity: 0 }, { capacity: 100 }])(
+  'C29: a read that queues behind another thread, while its own thread holds the write lock: %o',
+  async (options) => {
+    const { reader, writer } = pipe(options)
+    const theirs = new Side(thread(), 'blocking').read(reader, 8)
+    await until(() => reader.stats().readerParks > 0)
+    let feed = (_: number | null): void => {}
+    const source = {
+      read: (target: Uint8Array) =>
+        new Promise<number | null>((resolve) => {
+          feed = (n) => {
+            target.fill(7)
+            resolve(n)
+          }
+        }),
+    }
+    const copying = writer.readFrom(source)
+    expect(() => reader.readSync(new Uint8Array(8), { timeout: 5000 })).toThrow(DEADLOCK)
+    feed(3)
+    expect((await theirs)?.length).toBe(3)
+    await sleep(5)
+    feed(null)
+    expect(await copying).toBe(3)
+  },
+)
+
+test('an error that is thrown again does not speak of this time', () => {
+  const { reader, writer } = pipe({ capacity: 1000 })
+  const stored = new Error('the same each time')
+  let room = 100
+  const sink = {
+    writeSync(bytes: Uint8Array): number {
+      if (room === 0) throw stored
+      room -= bytes.length
+      return bytes.length
+    },
+  }
+  // The first copy ends with 100 bytes written, and says so on the error; the second takes nothing.
+  writer.writeSync(counting(100))
+  writer.writeInPlaceSync(1000 - 100, () => 0)
+  const copy = () => {
+    try {
+      reader.writeToSync({
+        writeSync: (bytes) => {
+          const n = sink.writeSync(bytes)
+          writer.writeSync(counting(100))
+          return n
+        },
+      })
+    } catch (error) {
+      return (error as { bytesWritten: number }).bytesWritten
+    }
+    return undefined
+  }
+  expect(copy()).toBe(100)
+  expect(copy()).toBe(0)
+  expect(reader.stats().buffered).toBe(100)
+  const travelled = pipe({ capacity: 100 })
+  travelled.writer.writeSync(counting(10))
+  travelled.writer.closeWithError(Object.assign(new Error('theirs'), { bytesWritten: 500 }))
+  const all = { writeSync: (bytes: Uint8Array) => bytes.length }
+  expect(() => travelled.reader.writeToSync(all)).toThrow(expect.objectContaining({ bytesWritten: 10 }))
+})
+
+test('pieces with holes are refused', () => {
+  const { writer } = pipe()
+  const pieces = [new Uint8Array(1)]
+  pieces[2] = new Uint8Array(1)
+  expect(() => writer.writevSync(pieces)).toThrow(/^The source 1 must be a TypedArray/)
+})
+
+test('C31: a slot that says its bytes are lent, while nobody reads, does not hold a time-out for long', async () => {
+  const { writer } = pipe()
+  const side = new Side(thread(), 'blocking')
+  const write = side.write(writer, 'x', { timeout: 50 })
+  await until(() => writer.stats().writerParks > 0)
+  const words = new Int32Array(writer.memory)
+  Atomics.store(words, HANDOFF, LENT)
+  const startedMs = performance.now()
+  expect(['ERR_PIPE_CORRUPT', 'ERR_PIPE_TIMEOUT']).toContain((await failureOf(write)).code)
+  expect(performance.now() - startedMs).toBeLessThan(2000)
+})
+
+test('a blocked pipe costs no CPU, queued writers included', async () => {
+  const { reader, writer } = pipe()
+  const writes = threads(3).map((thread) => failureOf(new Side(thread, 'blocking').write(writer, 'x', {})))
+  await until(() => writer.stats().writerParks >= 3)
+  await sleep(300)
+  const before = process.cpuUsage()
+  await sleep(2000)
+  const { user, system } = process.cpuUsage(before)
+  reader.close()
+  await Promise.all(writes)
+  // Three threads that each look twice a second, and the test's own timers.
+  expect((user + system) / 1000).toBeLessThan(20)
+  expect(PipeReader.from(handleOf(reader)).stats().readerClosed).toBe(true)
+})
