@@ -21,7 +21,7 @@ export interface PipeStats {
   bytesWritten: number
   /** Bytes that reads have taken. */
   bytesRead: number
-  /** Writes that have gone over whole. */
+  /** Writes that have gone over whole; those of no bytes count in a rendezvous pipe only, where they meet a read. */
   writes: number
   /** Reads that have given a number. */
   reads: number

@@ -391,7 +391,8 @@ describe('copy straight from and into the shared memory', () => {
     const { reader, writer } = pipe({ capacity: 100 })
     writer.writeSync('abcdef')
     const failing = {
-      writeSync() {
+      writeSync(bytes: Uint8Array) {
+        expect(bytes.buffer).toBe(reader.memory)
         throw Object.assign(new Error('full'), { bytesWritten: 4 })
       },
     }
@@ -412,6 +413,7 @@ describe('copy straight from and into the shared memory', () => {
     const source = {
       readSync(target: Uint8Array) {
         reads += 1
+        expect(target.buffer).toBe(writer.memory)
         if (reads === 3) throw new Error('broken')
         target[0] = reads
         return reads
