@@ -58,8 +58,8 @@
  * | TAKING  | LENT          | that reader               | in place: a callback has the bytes                          |
  * | LENT    | OFFERED, IDLE | that reader               | as from TAKING                                              |
  * | TAKING  | CUT           | that writer               | it leaves a match that stalled long past its time-out       |
- * | LENT    | CUT           | that writer               | the same, or the pipe ended: now if LENT_TO claims the bytes |
- * | CUT     | IDLE          | that reader               | its read is what it had drained at CUT_AT                   |
+ * | LENT    | CUT           | that writer               | the same; or the pipe has ended and the callback stays on   |
+ * | CUT     | IDLE          | that reader               | its read is what it had drained, or claimed, at CUT_AT      |
  * | any     | the same, ENDED | any closer              | a DONE word has been moved first                            |
  *
  * ## The ring of a buffered pipe
@@ -76,7 +76,8 @@
  * | offered   | HANDOFF IDLE → OFFERED                | HANDOFF OFFERED → TAKING       | LEFT, the first bytes in the window   |
  * | filled    | FILLED grows; STORED grows            | load of FILLED, of STORED      | the bytes below it; PAD_AT            |
  * | drained   | DRAINED grows                         | load of DRAINED                | the room behind it                    |
- * | cut       | HANDOFF TAKING → CUT                  | load of HANDOFF                | CUT_AT                                |
+ * | lent      | HANDOFF TAKING → LENT                 | load of HANDOFF                | LENT_TO                               |
+ * | cut       | HANDOFF TAKING, LENT → CUT            | load of HANDOFF                | CUT_AT                                |
  * | taken     | HANDOFF TAKING → OFFERED, IDLE        | load of HANDOFF                | LEFT; the whole window is free again  |
  * | locked    | a LOCK becomes free                   | compareExchange to the owner   | the slot between two owners, counters |
  * | ended     | HANDOFF gains ENDED                   | load of HANDOFF                | the DONE words                        |

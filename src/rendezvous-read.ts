@@ -180,7 +180,7 @@ export class RendezvousRead extends ReadOperation {
     const n = Math.min(this.#available(filled), this.#left, mask + 1 - position)
     words[LENT_TO] = this.claiming ? (this.#drained + n) | 0 : this.#drained
     const lent = inState(this.#match, LENT)
-    const seen = Atomics.compareExchange(words, HANDOFF, this.#match, lent)
+    const seen = Atomics.compareExchange(words, HANDOFF, this.#match, lent) // edge: lent
     if (seen === this.#match) {
       this.#match = lent
     } else if ((seen & STATE) === CUT) {

@@ -160,7 +160,7 @@ export class RendezvousWrite extends WriteOperation {
     const handoff = Atomics.load(words, HANDOFF)
     const drained = Atomics.load(words, DRAINED)
     const state = handoff & STATE
-    const until = state === LENT ? (words[LENT_TO] as number) : drained
+    const until = state === LENT ? (words[LENT_TO] as number) : drained // edge: lent
     if (state === LENT && ownerOf(words, READ_LOCK) === FREE && Atomics.load(words, HANDOFF) === handoff) {
       throw this.corrupt('the handoff word, though nobody reads,', handoff)
     }
