@@ -20,6 +20,7 @@ export class Thread {
   readonly #worker = start('./runner.ts')
   readonly #calls = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
   #lastId = 0
+  #ended = false
 
   constructor() {
     this.#worker.on('message', (reply: Reply) => {
@@ -33,8 +34,9 @@ export class Thread {
     this.#worker.unref()
   }
 
-  get busy(): boolean {
-    return this.#calls.size > 0
+  /** Whether the next test can have it. */
+  get usable(): boolean {
+    return this.#calls.size === 0 && !this.#ended
   }
 
   run<A, R>(body: (scope: ThreadScope, args: A) => R, args: A): Promise<Awaited<R>> {
@@ -58,6 +60,7 @@ export class Thread {
   }
 
   #fail(error: Error): void {
+    this.#ended = true
     for (const { reject } of this.#calls.values()) reject(error)
     this.#calls.clear()
   }
@@ -79,8 +82,8 @@ export function threads(count: number): Thread[] {
 
 afterEach(async () => {
   for (const thread of lent.splice(0)) {
-    if (thread.busy) await thread.terminate()
-    else idle.push(thread)
+    if (thread.usable) idle.push(thread)
+    else await thread.terminate()
   }
 })
 
