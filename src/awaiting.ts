@@ -110,15 +110,15 @@ export class AwaitQueue {
     if (operation.step()) return 'finished'
     if (!operation.peerAwaitsHere() && spin(words, operation.watch, operation.seen, SPINS)) return 'again'
     helpEnd(operation.memory)
-    const { event, quiet } = operation
     const count = operation.prepareToPark()
     if (operation.step()) return 'finished'
-    if (operation.event !== event || operation.quiet !== quiet) return 'again'
-    return this.#sleep(operation, event, count) ? 'asleep' : 'again'
+    if (!operation.prepared) return 'again'
+    return this.#sleep(operation, count) ? 'asleep' : 'again'
   }
 
   /** Sleeps until the event is woken, then steps. @returns false if it has been woken already */
-  #sleep(operation: Operation, event: number, count: number): boolean {
+  #sleep(operation: Operation, count: number): boolean {
+    const { event } = operation
     if (this.#asleep.get(event) !== count) {
       const woken = parkAsync(operation.memory.words, event, count)
       if (woken === undefined) return false

@@ -56,14 +56,13 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
   const deadline = new Deadline(operation, timeoutMs, startedMs)
   for (;;) {
     const changed = canSpin && timeoutMs !== 0 && !operation.queued && spinAdaptively(operation)
-    const { event, quiet } = operation
     const count = changed ? 0 : operation.prepareToPark()
     if (operation.step()) return
     if (deadline.passed()) {
       if (deadline.leave()) throw deadline.error()
       continue
     }
-    if (changed || operation.event !== event || operation.quiet !== quiet) continue
+    if (changed || !operation.prepared) continue
     if (operation.deadlocked()) {
       if (operation.cancel()) throw withProgress(deadlocked(operation.half), operation.half, operation.moved)
       if (operation.step()) return
@@ -71,7 +70,7 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
     helpEnd(operation.memory)
     countPark(operation.memory, operation.half)
     // until the other side, a closer or the lock's owner has something for us to look at
-    park(words, event, count, Math.min(deadline.leftMs(), operation.parkMs))
+    park(words, operation.event, count, Math.min(deadline.leftMs(), operation.parkMs))
     if (operation.step()) return
   }
 }

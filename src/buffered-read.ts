@@ -82,6 +82,12 @@ export class BufferedRead extends ReadOperation {
     return true
   }
 
+  /** Where nothing is stored, only a writer stores more, whoever has the lock. */
+  protected queuedNeedsPeer(): boolean {
+    const { words } = this
+    return bytesHeld(words, Atomics.load(words, DRAINED), Atomics.load(words, STORED)) === 0
+  }
+
   /** Not before what is stored has been read, by this operation or by those before it. */
   protected override endsQueued(): boolean {
     const stored = Atomics.load(this.words, STORED)

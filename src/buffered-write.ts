@@ -53,8 +53,7 @@ export class BufferedWrite extends WriteOperation {
 
   protected meet(): boolean {
     if (this.#committed !== NOT_YET) return this.#publishCommitted()
-    const whole = this.lending || this.length <= WHOLE_BYTES
-    this.#wanted = whole ? Math.min(this.length, this.memory.capacity) : 1
+    this.#wanted = this.#firstRoom()
     this.phase = MOVING
     return this.move()
   }
@@ -104,12 +103,27 @@ export class BufferedWrite extends WriteOperation {
     return false
   }
 
+  /** Where there is no room, only a reader makes some, whoever has the lock. */
+  protected queuedNeedsPeer(): boolean {
+    const { words } = this
+    const held = bytesHeld(words, Atomics.load(words, DRAINED), Atomics.load(words, STORED))
+    return this.memory.capacity - held < this.#firstRoom()
+  }
+
   progress(): number {
     return this.moved
   }
 
-  protected override beforePark(): void {
+  protected override announce(): number {
+    if (this.phase !== MOVING) return 0
     Atomics.store(this.words, WANTED_ROOM, this.#wanted)
+    return this.#wanted
+  }
+
+  /** The room that it needs to begin with: all, if it goes in whole. */
+  #firstRoom(): number {
+    const whole = this.lending || this.length <= WHOLE_BYTES
+    return whole ? Math.min(this.length, this.memory.capacity) : 1
   }
 
   /** Room in the buffer, in bytes. */

@@ -115,25 +115,35 @@ export function withProgress(error: Error, half: Half, bytes: number): Error {
   return error
 }
 
-/** What was last said on an error about its progress, so that one that is thrown again is not believed to speak of this time. */
-const said = new WeakMap<object, number>()
+/** What was said last on an error about its progress, and when: one that is thrown again must not be believed to speak of this time. */
+const said = new WeakMap<object, { name: string; value: number; serial: number }>()
+let serial = 0
 
-/** How far an error of a call says that it came; undefined if it says nothing, or only what was written on it here before. */
-export function progressOf(error: unknown, name: 'bytesWritten' | 'bytesRead'): number | undefined {
+/** The moment before a call, for `progressOf` its error. */
+export function beforeCall(): number {
+  return serial
+}
+
+/** How far an error of a call says that it came; undefined if it says nothing, or only what was written on it here before the call. */
+export function progressOf(error: unknown, name: 'bytesWritten' | 'bytesRead', before: number): number | undefined {
   if (typeof error !== 'object' || error === null) return undefined
   const value = (error as Record<string, unknown>)[name]
-  return typeof value === 'number' && said.get(error) !== value ? value : undefined
+  if (typeof value !== 'number') return undefined
+  const last = said.get(error)
+  const stale = last !== undefined && last.serial <= before && last.name === name && last.value === value
+  return stale ? undefined : value
 }
 
 /** Says on an error how far a copy came that it has ended. */
 export function sayProgress(error: unknown, name: 'bytesWritten' | 'bytesRead', value: number): unknown {
   if (typeof error !== 'object' || error === null || !Object.isExtensible(error)) return error
   Object.defineProperty(error, name, { value, configurable: true, enumerable: true, writable: true })
-  said.set(error, value)
+  serial += 1
+  said.set(error, { name, value, serial })
   return error
 }
 
-/** Says it of the error of one call, after others that came `before`. */
-export function addProgress(error: unknown, name: 'bytesWritten' | 'bytesRead', before: number): unknown {
-  return sayProgress(error, name, before + (progressOf(error, name) ?? 0))
+/** Says it of the error of one call, made at the moment `call`, after others that had come to `done`. */
+export function addProgress(error: unknown, name: 'bytesWritten' | 'bytesRead', done: number, call: number): unknown {
+  return sayProgress(error, name, done + (progressOf(error, name, call) ?? 0))
 }

@@ -1,5 +1,6 @@
 import { describe } from './checks.ts'
-import { PipeError, progressOf, sayProgress } from './errors.ts'
+import { beforeCall, PipeError, progressOf, sayProgress } from './errors.ts'
+import type { Operation } from './operation.ts'
 import type { ReadOperation } from './read-operation.ts'
 import type { WriteOperation } from './write-operation.ts'
 
@@ -22,7 +23,7 @@ export function consume(operation: ReadOperation, use: Use): number {
     throw error
   }
   operation.settle(n)
-  return n
+  return operation.moved
 }
 
 /** Lets `fill` fill what a write lends, and commits it. A callback that throws commits nothing (C30). */
@@ -39,28 +40,30 @@ export function fillIn(operation: WriteOperation, fill: Fill): void {
 }
 
 /** What a call to the other end of a copy gave, or threw. */
-export type Outcome = { n: unknown } | { error: unknown }
+export type Outcome = { n: unknown } | { error: unknown; call: number }
 
-export function attempt(call: () => unknown): Outcome {
+export function attempt(make: () => unknown): Outcome {
+  const call = beforeCall()
   try {
-    return { n: call() }
+    return { n: make() }
   } catch (error) {
-    return { error }
+    return { error, call }
   }
 }
 
-export async function attemptAsync(call: () => Promise<unknown>): Promise<Outcome> {
+export async function attemptAsync(make: () => Promise<unknown>): Promise<Outcome> {
+  const call = beforeCall()
   try {
-    return { n: await call() }
+    return { n: await make() }
   } catch (error) {
-    return { error }
+    return { error, call }
   }
 }
 
 /** Says what a destination took of the bytes lent to it, also by the error of one that took a part. */
 export function settleWritten(operation: ReadOperation, length: number, write: Outcome, before: number): number {
   if ('error' in write) {
-    const said = progressOf(write.error, 'bytesWritten')
+    const said = progressOf(write.error, 'bytesWritten', write.call)
     const taken = isCount(said, length) ? said : 0
     if (taken > 0) operation.settle(taken)
     else operation.cancel()
@@ -77,22 +80,30 @@ export function settleWritten(operation: ReadOperation, length: number, write: O
   throw sayProgress(error, 'bytesWritten', before + n)
 }
 
-/** Runs the reading side of a copy: an error says how much had been copied. */
-export function copying(copied: number, call: () => void): void {
+/** Runs the pipe's side of a copy: an error says how much had been copied, with what the operation has moved. */
+export function copying(copied: number, operation: Operation, run: () => void): void {
   try {
-    call()
+    run()
   } catch (error) {
-    throw sayProgress(error, 'bytesWritten', copied)
+    throw sayProgress(error, 'bytesWritten', copied + movedBy(operation))
   }
 }
 
 /** The same, awaiting. */
-export async function copyingAsync(copied: number, call: () => Promise<void>): Promise<void> {
+export async function copyingAsync(
+  copied: number,
+  operation: Operation,
+  run: () => Promise<void> | undefined,
+): Promise<void> {
   try {
-    await call()
+    await run()
   } catch (error) {
-    throw sayProgress(error, 'bytesWritten', copied)
+    throw sayProgress(error, 'bytesWritten', copied + movedBy(operation))
   }
+}
+
+function movedBy(operation: Operation): number {
+  return operation.half === 'writer' ? operation.moved : 0
 }
 
 /** Commits what a source has read into the bytes lent. @returns bytes; null at its end. Without any, the write is off */

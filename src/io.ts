@@ -1,5 +1,5 @@
 import { checkObject, describe } from './checks.ts'
-import { addProgress, PipeError, sayProgress } from './errors.ts'
+import { addProgress, beforeCall, PipeError, sayProgress } from './errors.ts'
 
 /**
  * Go's io helpers over anything that reads and writes, in a blocking and an awaited kind. Each is written once, as a generator that yields
@@ -246,10 +246,11 @@ function* readCall(read: Read, target: Uint8Array, copied: number): Calls<number
 }
 
 function* writeCalls(write: Write, bytes: Uint8Array, copied: number): Calls<void> {
+  const call = beforeCall()
   try {
     checkWritten(yield () => write(bytes), bytes)
   } catch (error) {
-    throw addProgress(error, 'bytesWritten', copied)
+    throw addProgress(error, 'bytesWritten', copied, call)
   }
 }
 
@@ -267,6 +268,7 @@ function checkWritten(n: unknown, bytes: Uint8Array): void {
 function* readAtLeastCalls(read: Read, target: Uint8Array, min: number): Calls<number | null> {
   let got = 0
   while (got < min) {
+    const call = beforeCall()
     try {
       const rest = target.subarray(got)
       const n = checkRead(yield () => read(rest), rest.length)
@@ -276,7 +278,7 @@ function* readAtLeastCalls(read: Read, target: Uint8Array, min: number): Calls<n
       }
       got += n
     } catch (error) {
-      throw addProgress(error, 'bytesRead', got)
+      throw addProgress(error, 'bytesRead', got, call)
     }
   }
   return got
@@ -291,13 +293,14 @@ function* readAllCalls(read: Read, limit: number): Calls<Uint8Array> {
       larger.set(bytes)
       bytes = larger
     }
+    const call = beforeCall()
     try {
       const rest = bytes.subarray(got)
       const n = checkRead(yield () => read(rest), rest.length)
       if (n === null) return bytes.slice(0, got)
       got += n
     } catch (error) {
-      throw addProgress(error, 'bytesRead', got)
+      throw addProgress(error, 'bytesRead', got, call)
     }
     if (got > limit) throw new RangeError(`There are more bytes to read than the limit of ${limit}`)
   }

@@ -20,7 +20,7 @@ import { wake, wakeAll } from './waiting.ts'
  *
  * A waiter takes a place: a bit in WAITERS and an event to sleep on. Places are served in rotation, so each is reached in turn. Releases tell the
  * next place only: nobody else is woken in vain. A waiter that dies, or whose event loop is busy, holds nobody up for long: every waiter looks
- * by itself every POLL_MS, and takes what was reserved for somebody who does not come.
+ * by itself, after POLL_MS and more, and takes what was reserved for somebody who does not come.
  */
 
 /** How long a thread may go on taking the lock while others wait, in ms: long beside a wake, short beside what a person notices. */
@@ -29,7 +29,7 @@ const TURN_MS = 1
 const STEAL_MS = 5
 /** How long a waiter sleeps at first before it looks by itself, in ms; twice as long each time, while nothing changes. */
 export const POLL_MS = 25
-const MAX_POLL_MS = 500
+const MAX_POLL_MS = 250
 /** How long a waiter that was woken in vain sleeps undisturbed: the lock's owner is quicker than a wake, and a wake costs it its core. */
 const QUIET_MS = TURN_MS
 
@@ -210,6 +210,7 @@ function enlist(words: Int32Array, lock: number): number {
 function strike(words: Int32Array, lock: number, index: number): void {
   Atomics.and(words, lock + WAITERS_OFFSET, ~(1 << index))
   wake(words, queueEvent(lock, MAX_QUEUED)) // tells those who found no place: there is one
+  wake(words, queueEvent(lock, index)) // tells whoever took this place for its own after a reservation was taken over: it is gone
 }
 
 /** The first place that is taken, in rotation from the one after that served last; place 0 if none is. */

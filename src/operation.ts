@@ -1,22 +1,18 @@
 import { endingFor, endingUnexplained } from './ending.ts'
 import { corrupt, detachedMeanwhile, type Half, withProgress } from './errors.ts'
 import {
-  DRAINED,
   ENDED,
-  FILLED,
   HANDOFF,
-  PARKED_OFFSET,
   READ,
   READ_LOCK,
   READER_EVENT,
   READS,
-  STORED,
   WRITE_LOCK,
   WRITER_EVENT,
   WRITES,
   WRITTEN,
 } from './layout.ts'
-import { ownerOf, Place, POLL_MS, type Turn } from './lock.ts'
+import { ownerOf, Place, type Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
 import { prepareQuietly, prepareToPark } from './waiting.ts'
 
@@ -91,9 +87,9 @@ export abstract class Operation {
   readonly #bytesCounter: number
   readonly #callsCounter: number
   #holdsLock = false
-  /** What `#isStuck` saw, and since when. */
-  #stuckAs = ''
-  #stuckSinceMs = 0
+  #plannedEvent = 0
+  #plannedQuiet = false
+  #announced = 0
   #endedAt = 0
 
   constructor(memory: PipeMemory, half: Half, owner: number, turn: Turn) {
@@ -119,7 +115,6 @@ export abstract class Operation {
     this.ended = false
     this.lent = NOTHING
     this.timeoutMs = undefined
-    this.#stuckAs = ''
     this.#endedAt = 0
   }
 
@@ -171,32 +166,14 @@ export abstract class Operation {
   deadlocked(): boolean {
     if (this.phase === ENDING) return false
     if (this.queued && this.heldHere(this.#lock)) return true
-    return this.peerAwaitsHere() && (this.queued ? this.needsPeerAtOnce() || this.#isStuck() : this.needsPeer())
+    return this.peerAwaitsHere() && (this.queued ? this.queuedNeedsPeer() : this.needsPeer())
   }
 
   /** Whether an operation that has its lock can be helped by the other side only. */
   protected abstract needsPeer(): boolean
 
-  /** Whether the same is certain of one that still queues for it. */
-  protected needsPeerAtOnce(): boolean {
-    return false
-  }
-
-  /**
-   * Whether the operation that has the lock is asleep, and nothing has moved for half a poll of the lock. Seen once it might be just
-   * about to go on; asleep for so long, it waits for the other side.
-   */
-  #isStuck(): boolean {
-    const { words } = this
-    if (Atomics.load(words, this.#slot + PARKED_OFFSET) === 0) return false
-    const nowMs = performance.now()
-    const seen = [HANDOFF, FILLED, STORED, DRAINED, this.#lock].map((word) => Atomics.load(words, word)).join()
-    if (seen !== this.#stuckAs) {
-      this.#stuckAs = seen
-      this.#stuckSinceMs = nowMs
-    }
-    return nowMs - this.#stuckSinceMs >= POLL_MS / 2
-  }
+  /** Whether one that still queues for its lock can be, once it has it. */
+  protected abstract queuedNeedsPeer(): boolean
 
   /** Whether only a pending await of this same thread can answer: no use in spinning. */
   abstract peerAwaitsHere(): boolean
@@ -208,17 +185,27 @@ export abstract class Operation {
 
   /** Announces that it will sleep on `event`, unless it wants to sleep undisturbed. @returns the count to sleep on */
   prepareToPark(): number {
-    if (this.phase === MOVING) this.beforePark()
-    return this.quiet ? prepareQuietly(this.words, this.event) : prepareToPark(this.words, this.event)
+    this.#plannedEvent = this.event
+    this.#plannedQuiet = this.#quiet
+    this.#announced = this.announce()
+    return this.#plannedQuiet ? prepareQuietly(this.words, this.event) : prepareToPark(this.words, this.event)
   }
 
-  /** Whether it wants to sleep without a word. */
-  get quiet(): boolean {
+  /** Whether it still waits for what it has prepared to sleep for, after another step. */
+  get prepared(): boolean {
+    return (
+      this.event === this.#plannedEvent && this.#quiet === this.#plannedQuiet && this.announce() === this.#announced
+    )
+  }
+
+  get #quiet(): boolean {
     return this.phase === QUEUED && this.#place.quiet
   }
 
-  /** Says what it sleeps for, before it announces that it does. */
-  protected beforePark(): void {}
+  /** Says to the other side what it sleeps for, where that matters. @returns what it has said */
+  protected announce(): number {
+    return 0
+  }
 
   /** Whether the caller has bytes lent and owes their settlement. */
   get isLending(): boolean {

@@ -117,7 +117,7 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
     for (;;) {
       const operation = this.blockingOperation()
       operation.beginLending(true)
-      copying(total, () => this.block(operation))
+      copying(total, operation, () => this.block(operation))
       if (operation.ended) return total
       if (!operation.isLending) continue
       const { lent } = operation
@@ -132,7 +132,7 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
     for (;;) {
       const operation = this.awaitedOperation()
       operation.beginLending(true)
-      await copyingAsync(total, async () => this.wait(operation))
+      await copyingAsync(total, operation, () => this.wait(operation))
       if (operation.ended) return total
       if (!operation.isLending) continue
       const { lent } = operation

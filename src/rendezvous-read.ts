@@ -132,6 +132,19 @@ export class RendezvousRead extends ReadOperation {
     return this.phase === ENTERED
   }
 
+  /** With nothing on offer, or nothing left in the window of a match, whoever reads next needs the writer too. */
+  protected queuedNeedsPeer(): boolean {
+    const { words } = this
+    switch (Atomics.load(words, HANDOFF) & STATE) {
+      case IDLE:
+        return true
+      case TAKING:
+        return Atomics.load(words, FILLED) === Atomics.load(words, DRAINED)
+      default:
+        return false
+    }
+  }
+
   /** TAKING → IDLE if the write is complete, OFFERED if not: the match is over. */
   #giveBack(): void {
     const { words } = this
@@ -183,6 +196,8 @@ export class RendezvousRead extends ReadOperation {
     const seen = Atomics.compareExchange(words, HANDOFF, this.#match, lent) // edge: lent
     if (seen === this.#match) {
       this.#match = lent
+      // tells the writer after an end: what you wait for is a callback
+      if ((lent & ENDED) !== 0) wake(words, WRITER_EVENT)
     } else if ((seen & STATE) === CUT) {
       // The writer left before the first byte: there was no match after all.
       this.#giveBack()

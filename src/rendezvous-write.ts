@@ -25,8 +25,10 @@ import { WriteOperation } from './write-operation.ts'
 
 /** The writer publishes what it copies in pieces of this many bytes, so that the reader's copy overlaps its own. */
 export const CHUNK_BYTES = 32 * 1024
-/** How long a callback of the reader may keep a writer after the end of the pipe, in ms. */
-const CALLBACK_MS = 250
+/** How long a copy that has claimed the bytes may keep the writer after the end of the pipe, in ms. */
+const CLAIM_MS = 250
+/** The same for a callback that may yet consume fewer: leaving it means that they may be counted on one side only. */
+const CALLBACK_MS = 10_000
 
 /**
  * A write: holds the write lock, offers its bytes in the slot, and fills the window while readers drain it, until they have all.
@@ -72,7 +74,7 @@ export class RendezvousWrite extends WriteOperation {
   }
 
   /** Whoever waits for the lock will need a reader, too. */
-  protected override needsPeerAtOnce(): boolean {
+  protected queuedNeedsPeer(): boolean {
     return true
   }
 
@@ -174,11 +176,12 @@ export class RendezvousWrite extends WriteOperation {
     return this.moved === this.length ? 'whole' : 'partly'
   }
 
-  /** The pipe has ended while a callback of the reader has bytes: a short one completes the match; a long one is left to itself. */
+  /** The pipe has ended while the reader's caller has bytes: in time the match completes; in the end the caller is left to itself. */
   #leaveEnded(handoff: number): boolean {
     const nowMs = performance.now()
     if (this.#lentEndedAtMs === 0) this.#lentEndedAtMs = nowMs
-    const leftMs = this.#lentEndedAtMs + CALLBACK_MS - nowMs
+    const claimed = (this.words[LENT_TO] as number) !== Atomics.load(this.words, DRAINED)
+    const leftMs = this.#lentEndedAtMs + (claimed ? CLAIM_MS : CALLBACK_MS) - nowMs
     if (leftMs > 0) return this.block(HANDOFF, handoff, WRITER_EVENT, leftMs)
     switch (this.#leaveMatch(true)) {
       case 'whole':

@@ -10,9 +10,8 @@ import {
   timeoutOf,
   type WaitOptions,
 } from './checks.ts'
-import { addProgress } from './errors.ts'
 import { PipeHalf } from './half.ts'
-import { attempt, attemptAsync, commitRead, type Fill, fillIn } from './in-place.ts'
+import { attempt, attemptAsync, commitRead, copying, copyingAsync, type Fill, fillIn } from './in-place.ts'
 import type { Reader, ReaderSync } from './io.ts'
 import type { Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
@@ -149,41 +148,31 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
    */
   readFromSync(source: ReaderSync): number {
     let total = 0
-    try {
-      for (;;) {
-        const operation = this.blockingOperation()
-        operation.beginLending(pieceBytes(operation.memory))
-        this.block(operation)
-        const read = this.lending(() => attempt(() => source.readSync(operation.lent)))
-        const n = commitRead(operation, read, total)
-        if (n === null) return total
-        if (n === 0) continue
-        this.block(operation)
-        total += operation.moved
-      }
-    } catch (error) {
-      throw addProgress(error, 'bytesWritten', total)
+    for (;;) {
+      const operation = this.blockingOperation()
+      operation.beginLending(pieceBytes(operation.memory))
+      copying(total, operation, () => this.block(operation))
+      const read = this.lending(() => attempt(() => source.readSync(operation.lent)))
+      const n = commitRead(operation, read, total)
+      if (n === null) return total
+      if (n === 0) continue
+      copying(total, operation, () => this.block(operation))
+      total += operation.moved
     }
   }
 
   /** Reads like {@link readFromSync}, but awaits the source and the readers. */
   async readFrom(source: Reader): Promise<number> {
     let total = 0
-    try {
-      for (;;) {
-        const operation = this.awaitedOperation()
-        operation.beginLending(pieceBytes(operation.memory))
-        const lent = this.wait(operation)
-        if (lent !== undefined) await lent
-        const n = commitRead(operation, await attemptAsync(() => source.read(operation.lent)), total)
-        if (n === null) return total
-        if (n === 0) continue
-        const waited = this.resume(operation)
-        if (waited !== undefined) await waited
-        total += operation.moved
-      }
-    } catch (error) {
-      throw addProgress(error, 'bytesWritten', total)
+    for (;;) {
+      const operation = this.awaitedOperation()
+      operation.beginLending(pieceBytes(operation.memory))
+      await copyingAsync(total, operation, () => this.wait(operation))
+      const n = commitRead(operation, await attemptAsync(() => source.read(operation.lent)), total)
+      if (n === null) return total
+      if (n === 0) continue
+      await copyingAsync(total, operation, () => this.resume(operation))
+      total += operation.moved
     }
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PipeReader, pipe } from 'threadpipe'
+import { copySync, PipeReader, pipe } from 'threadpipe'
 import { expect, test } from 'vitest'
 import { HANDOFF, LENT, READ_LOCK, reservedFor } from '../src/layout.ts'
 import { counting, handleOf, PATIENT, Side, text } from './support/sides.ts'
@@ -217,7 +217,7 @@ test.each([{ capacity: 0 }, { capacity: 100 }])(
     const { reader, writer } = pipe(options)
     const theirs = new Side(thread(), 'blocking').read(reader, 8)
     await until(() => reader.stats().readerParks > 0)
-    let feed = (_: number | null): void => {}
+    let feed: ((n: number | null) => void) | undefined
     const source = {
       read: (target: Uint8Array) =>
         new Promise<number | null>((resolve) => {
@@ -228,11 +228,12 @@ test.each([{ capacity: 0 }, { capacity: 100 }])(
         }),
     }
     const copying = writer.readFrom(source)
+    await until(() => feed !== undefined)
     expect(() => reader.readSync(new Uint8Array(8), { timeout: 5000 })).toThrow(DEADLOCK)
-    feed(3)
+    feed?.(3)
     expect((await theirs)?.length).toBe(3)
     await sleep(5)
-    feed(null)
+    feed?.(null)
     expect(await copying).toBe(3)
   },
 )
@@ -273,6 +274,73 @@ test('an error that is thrown again does not speak of this time', () => {
   travelled.writer.closeWithError(Object.assign(new Error('theirs'), { bytesWritten: 500 }))
   const all = { writeSync: (bytes: Uint8Array) => bytes.length }
   expect(() => travelled.reader.writeToSync(all)).toThrow(expect.objectContaining({ bytesWritten: 10 }))
+})
+
+test('C16: the end comes just before the bytes are lent to a destination that never takes them', async () => {
+  const { reader, writer } = pipe({ window: 64 })
+  const write = writer.write(counting(200)).catch((error) => error)
+  // The window is emptied, and the next read is lent what is filled after the end.
+  expect(await reader.read(new Uint8Array(64), PATIENT)).toBe(64)
+  void reader.writeTo({ write: () => new Promise(() => {}) })
+  reader.close()
+  expect(await Promise.race([write, sleep(5000, 'still pending')])).toMatchObject({ code: 'ERR_PIPE_CLOSED' })
+})
+
+test('no false deadlock: a write that fits waits for one that does not and has a time-out', async () => {
+  const { reader, writer } = pipe({ capacity: 100 })
+  writer.writeSync(counting(60))
+  const big = failureOf(new Side(thread(), 'blocking').write(writer, counting(60), { timeout: 300 }))
+  await until(() => writer.stats().writerParks > 0)
+  // An own await holds the read lock: the copy it belongs to is at its destination.
+  let done = (_: number): void => {}
+  const copying = reader.writeTo({ write: (bytes) => new Promise((resolve) => (done = () => resolve(bytes.length))) })
+  expect(writer.writeSync('x', { timeout: 5000 })).toBe(1)
+  expect(await big).toMatchObject({ ...TIMED_OUT, bytesWritten: 0 })
+  writer.close()
+  const finished = copying.then(() => 'finished')
+  while ((await Promise.race([finished, sleep(1, 'more')])) === 'more') done(0)
+  expect(reader.stats()).toMatchObject({ bytesRead: 61, bytesWritten: 61 })
+})
+
+test('C6: a callback that outlives the end by far still completes its match', async () => {
+  const { reader, writer } = pipe()
+  const write = new Side(thread(), 'blocking').write(writer, counting(10), {})
+  const gate = new Int32Array(new SharedArrayBuffer(4))
+  const n = reader.readInPlaceSync(() => {
+    reader.close()
+    Atomics.wait(gate, 0, 0, 600)
+  }, PATIENT)
+  expect([n, await write]).toEqual([10, 10])
+})
+
+test('a destination that is itself a copy says by its error how much it took', () => {
+  const { reader, writer } = pipe({ capacity: 100 })
+  writer.writeSync(counting(20))
+  const sink = {
+    writeSync(bytes: Uint8Array): number {
+      let left = 8
+      const slow = {
+        writeSync(piece: Uint8Array): number {
+          if (left === 0) throw new Error('full')
+          const n = Math.min(left, piece.length)
+          left -= n
+          return n
+        },
+      }
+      let given = false
+      const source = {
+        readSync(target: Uint8Array): number | null {
+          if (given) return null
+          given = true
+          target.set(bytes)
+          return bytes.length
+        },
+      }
+      return copySync(slow, source)
+    },
+  }
+  expect(() => reader.writeToSync(sink)).toThrow(expect.objectContaining({ bytesWritten: 8 }))
+  expect(reader.stats().buffered).toBe(12)
 })
 
 test('pieces with holes are refused', () => {

@@ -1,7 +1,7 @@
 import { read, readSync, write, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { bytesOf, describe } from '../checks.ts'
-import { addProgress } from '../errors.ts'
+import { sayProgress } from '../errors.ts'
 import type { Reader, ReaderSync, Writer, WriterSync } from '../io.ts'
 
 /** A file descriptor to read from, blocking and awaited. */
@@ -62,7 +62,7 @@ export function fdWriter(fd: number): FileWriter {
       try {
         while (written < bytes.length) written += retrySync(() => writeSync(fd, bytes, written))
       } catch (error) {
-        throw addProgress(error, 'bytesWritten', written)
+        throw sayProgress(error, 'bytesWritten', written)
       }
       return written
     },
@@ -76,7 +76,7 @@ export function fdWriter(fd: number): FileWriter {
           written += await retry(rest)
         }
       } catch (error) {
-        throw addProgress(error, 'bytesWritten', written)
+        throw sayProgress(error, 'bytesWritten', written)
       }
       return written
     },
