@@ -1,4 +1,7 @@
+import { closeSync, openSync } from 'node:fs'
 import type { ReaderSync } from 'threadpipe'
+import { fdReader } from 'threadpipe/node'
+import { isProgram } from './start.ts'
 
 const CHUNK_BYTES = 4096
 
@@ -27,5 +30,18 @@ function* lines(source: ReaderSync): Generator<string> {
     if (n !== null) continue
     if (rest !== '') yield rest
     return
+  }
+}
+
+// npm run example:parser -- FILE
+if (isProgram(import.meta.url)) {
+  const file = openSync(process.argv[2] ?? '.editorconfig', 'r')
+  try {
+    for (const [key, value] of parseSettings(fdReader(file))) console.log(`${key.trim()}: ${value.trim()}`)
+  } catch (error) {
+    console.error((error as Error).message)
+    process.exitCode = 1
+  } finally {
+    closeSync(file)
   }
 }
