@@ -1,3 +1,4 @@
+import { pathToFileURL } from 'node:url'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 
 /** What lets a thread run TypeScript that imports `threadpipe` from its source. */
@@ -14,5 +15,5 @@ export function start(entry: string, workerData?: unknown, options?: WorkerOptio
 
 /** Whether a module is the program that was started, not one that a test imports. */
 export function isProgram(moduleUrl: string): boolean {
-  return process.argv[1] !== undefined && moduleUrl === new URL(`file://${process.argv[1]}`).href
+  return process.argv[1] !== undefined && moduleUrl === pathToFileURL(process.argv[1]).href
 }
