@@ -38,11 +38,6 @@ export class BufferedWrite extends WriteOperation {
     this.#committed = NOT_YET
   }
 
-  override beginLending(size: number): void {
-    super.beginLending(size)
-    this.#committed = NOT_YET
-  }
-
   /** A write of nothing waits for nothing (C23). */
   override step(): boolean {
     if (this.length > 0 || this.lending || !this.queued) return super.step()

@@ -137,11 +137,6 @@ export class RendezvousWrite extends WriteOperation {
     this.#committed = false
   }
 
-  override beginLending(size: number): void {
-    super.beginLending(size)
-    this.#committed = false
-  }
-
   cut(force: boolean): boolean {
     if (this.phase !== MOVING) return false
     switch (this.#leaveMatch(force)) {

@@ -36,7 +36,7 @@ export abstract class WriteOperation extends Operation {
 
   /** Begins a write in place: FINISHED means that `lent` can be filled; `commit` goes on. */
   beginLending(size: number): void {
-    super.begin(new Uint8Array(0))
+    this.begin(new Uint8Array(0))
     this.lending = true
     this.length = size
   }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { copy, copySync, pipe, readAllSync } from 'threadpipe'
 import { fdReader, fdWriter } from 'threadpipe/node'
 import { afterAll, describe, expect, test } from 'vitest'
-import { counting, handleOf, PATIENT, Side } from './support/sides.ts'
+import { counting, handleOf, PATIENT, relay, Side } from './support/sides.ts'
 import { thread } from './support/threads.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'threadpipe-'))
@@ -36,15 +36,7 @@ describe.each([{ capacity: 0 }, { capacity: 100_000 }, { capacity: 1 }])('a file
     const target = join(folder, `copy-${kind}-${options.capacity}`)
     // The thread runs functions of the core only, so this side is the one with descriptors.
     const relayed = pipe(options)
-    const relay = thread().run(
-      ({ PipeReader, PipeWriter, copySync }, { from, to }) => {
-        const writer = PipeWriter.from(to)
-        const n = copySync(writer, PipeReader.from(from))
-        writer.close()
-        return n
-      },
-      { from: handleOf(reader), to: handleOf(relayed.writer) },
-    )
+    const copied = relay(reader, relayed.writer)
     const size = readFileSync(source).length
     const into = opened(source, 'r', async (fd) => {
       const n = await copy(writer, fdReader(fd))
@@ -52,7 +44,7 @@ describe.each([{ capacity: 0 }, { capacity: 100_000 }, { capacity: 1 }])('a file
       return n
     })
     const out = opened(target, 'w', (fd) => copy(fdWriter(fd), relayed.reader))
-    expect([await into, await relay, await out]).toEqual([size, size, size])
+    expect([await into, await copied, await out]).toEqual([size, size, size])
     expect(hash(readFileSync(target))).toBe(hash(readFileSync(source)))
   })
 })

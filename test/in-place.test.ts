@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { PipeReader, PipeWriter, pipe, type Use } from 'threadpipe'
 import { describe, expect, test } from 'vitest'
-import { counting, handleOf, KINDS, PATIENT, Side, text } from './support/sides.ts'
+import { counting, handleOf, KINDS, PATIENT, relay, Side, text } from './support/sides.ts'
 import { failureOf, thread, until } from './support/threads.ts'
 
 const DEADLOCK = expect.objectContaining({ code: 'ERR_PIPE_DEADLOCK' })
@@ -368,22 +368,14 @@ describe('writev', () => {
 describe('copy straight from and into the shared memory', () => {
   test.each([{ capacity: 0 }, { capacity: 1000 }])('through two pipes in a row: %o', async (options) => {
     const [first, second] = [pipe(options), pipe(options)]
-    const relay = thread().run(
-      ({ PipeReader, PipeWriter, copySync }, { from, to }) => {
-        const writer = PipeWriter.from(to)
-        const n = copySync(writer, PipeReader.from(from))
-        writer.close()
-        return n
-      },
-      { from: handleOf(first.reader), to: handleOf(second.writer) },
-    )
+    const copied = relay(first.reader, second.writer)
     const sent = new Side(thread(), 'blocking')
       .writeAll(first.writer, [counting(5000), '', counting(3), counting(70_000)])
       .then(() => first.writer.close())
     const chunks: Uint8Array[] = []
     for await (const chunk of second.reader) chunks.push(chunk)
     await sent
-    expect(await relay).toBe(75_003)
+    expect(await copied).toBe(75_003)
     expect(Buffer.concat(chunks)).toEqual(Buffer.concat([counting(5000), counting(3), counting(70_000)]))
   })
 

@@ -5,7 +5,7 @@ import { createGunzip, createGzip } from 'node:zlib'
 import { pipe } from 'threadpipe'
 import { toReadable, toWritable } from 'threadpipe/node'
 import { describe, expect, test } from 'vitest'
-import { counting, handleOf, PATIENT, Side } from './support/sides.ts'
+import { counting, handleOf, PATIENT, relay, Side } from './support/sides.ts'
 import { failureOf, thread, until } from './support/threads.ts'
 
 const KIB = 1024
@@ -152,14 +152,7 @@ describe('toWritable', () => {
 
 test('pipeline() from end to end: stream → pipe → thread → pipe → stream', async () => {
   const [there, back] = [pipe(), pipe({ capacity: 10_000 })]
-  const relay = thread().run(
-    ({ PipeReader, PipeWriter, copySync }, { from, to }) => {
-      const writer = PipeWriter.from(to)
-      copySync(writer, PipeReader.from(from))
-      writer.close()
-    },
-    { from: handleOf(there.reader), to: handleOf(back.writer) },
-  )
+  const copied = relay(there.reader, back.writer)
   const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i}\n`)
   const sink = new PassThrough()
   const got = sink.toArray()
@@ -167,7 +160,7 @@ test('pipeline() from end to end: stream → pipe → thread → pipe → stream
     pipeline(Readable.from(lines), createGzip(), toWritable(there.writer)),
     pipeline(toReadable(back.reader), createGunzip(), sink),
   ])
-  await relay
+  await copied
   expect(Buffer.concat(await got).toString()).toBe(lines.join(''))
 })
 

@@ -1,7 +1,7 @@
 import { pipe } from 'threadpipe'
 import { toReadableStream, toWritableStream } from 'threadpipe/web'
 import { describe, expect, test } from 'vitest'
-import { counting, handleOf, PATIENT, Side, text } from './support/sides.ts'
+import { counting, handleOf, PATIENT, relay, Side, text } from './support/sides.ts'
 import { failureOf, thread, until } from './support/threads.ts'
 
 describe('toReadableStream', () => {
@@ -122,17 +122,10 @@ describe('toWritableStream', () => {
 
 test('from a web stream through a thread into a web stream', async () => {
   const [there, back] = [pipe(), pipe({ capacity: 5000 })]
-  const relay = thread().run(
-    ({ PipeReader, PipeWriter, copySync }, { from, to }) => {
-      const writer = PipeWriter.from(to)
-      copySync(writer, PipeReader.from(from))
-      writer.close()
-    },
-    { from: handleOf(there.reader), to: handleOf(back.writer) },
-  )
+  const copied = relay(there.reader, back.writer)
   const body = new Response('threads '.repeat(50_000)).body as ReadableStream<Uint8Array>
   const sent = body.pipeTo(toWritableStream(there.writer))
   const got = await new Response(toReadableStream(back.reader)).text()
-  await Promise.all([sent, relay])
+  await Promise.all([sent, copied])
   expect(got).toBe('threads '.repeat(50_000))
 })
