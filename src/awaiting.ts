@@ -2,6 +2,7 @@ import { platform } from '#platform'
 import { Deadline } from './deadline.ts'
 import { helpEnd } from './ending.ts'
 import { cancelled, timedOut, withProgress } from './errors.ts'
+import { LOOK_MS, lookIsDue } from './liveness.ts'
 import type { Operation } from './operation.ts'
 import { countPark, countWait } from './stats.ts'
 import { parkAsync, spin } from './waiting.ts'
@@ -35,6 +36,7 @@ export class AwaitQueue {
   /** Events that a sleep is under way on, with the count it sleeps on: a sleep cannot be called off, so it is used again. */
   readonly #asleep = new Map<number, number>()
   #patience: ReturnType<typeof setTimeout> | undefined
+  readonly #onBeat = (): void => this.#beat()
 
   /** Runs an operation to its end. @returns undefined if that needed no wait, else a promise of it */
   run(operation: Operation, timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<void> | undefined {
@@ -81,7 +83,7 @@ export class AwaitQueue {
       }
       // First, since a signal may throw; then nothing is pending yet.
       if (signal !== undefined) this.#listen(pending, signal)
-      if (this.#pending.length === 0) platform.holdLoop()
+      if (this.#pending.length === 0) platform.holdLoop(this.#onBeat)
       if (first) this.#pending.unshift(pending)
       else this.#pending.push(pending)
       if (timeoutMs !== undefined) this.#armTimer(pending)
@@ -94,15 +96,34 @@ export class AwaitQueue {
     for (let steps = 0; steps < MAX_STEPS; steps += 1) {
       const first = this.#pending[0]
       if (first === undefined) return
-      try {
+      let asleep = false
+      this.#attempt(first, () => {
         const state = this.#advance(first.operation)
-        if (state === 'asleep') return
-        if (state === 'finished') this.#settle(first, () => first.resolve())
-      } catch (error) {
-        this.#settle(first, () => first.reject(first.operation.abandon(error)))
-      }
+        asleep = state === 'asleep'
+        return state === 'finished'
+      })
+      if (asleep) return
     }
     platform.afterTurn(() => this.#pump())
+  }
+
+  /** Runs a part of a call, and settles the call where that finishes it or fails. @returns whether it is settled */
+  #attempt(pending: Pending, part: () => boolean): boolean {
+    try {
+      if (!part()) return false
+      this.#settle(pending, () => pending.resolve())
+    } catch (error) {
+      this.#settle(pending, () => pending.reject(pending.operation.abandon(error)))
+    }
+    return true
+  }
+
+  /** Now and then while a call is pending: looks after the threads it waits for. */
+  #beat(): void {
+    const first = this.#pending[0]
+    if (first === undefined || performance.now() - first.startedMs < LOOK_MS) return
+    const settled = lookIsDue(first.operation.memory) && this.#attempt(first, () => first.operation.lookAfterPeers())
+    if (settled || !first.operation.prepared) this.#pump()
   }
 
   #advance(operation: Operation): 'finished' | 'asleep' | 'again' {
@@ -153,14 +174,14 @@ export class AwaitQueue {
   #atDeadline(pending: Pending): void {
     if (pending === this.#pending[0]) this.#pump()
     if (!this.#pending.includes(pending)) return
-    try {
-      if (pending.deadline.passed() && pending.deadline.leave()) {
-        this.#settle(pending, () => pending.reject(pending.deadline.error()))
-        this.#pump()
-        return
-      }
-    } catch (error) {
-      this.#settle(pending, () => pending.reject(pending.operation.abandon(error)))
+    const { deadline, operation } = pending
+    const settled = this.#attempt(pending, () => {
+      if (!deadline.passed()) return false
+      if (lookIsDue(operation.memory) && operation.lookAfterPeers()) return true
+      if (deadline.leave()) throw deadline.error()
+      return false
+    })
+    if (settled) {
       this.#pump()
       return
     }
@@ -171,7 +192,7 @@ export class AwaitQueue {
   #settle(pending: Pending, settle: () => void): void {
     clearTimeout(pending.timer)
     this.#pending.splice(this.#pending.indexOf(pending), 1)
-    if (this.#pending.length === 0) platform.releaseLoop()
+    if (this.#pending.length === 0) platform.releaseLoop(this.#onBeat)
     countWait(pending.operation.memory, pending.operation.half, pending.startedMs)
     settle()
     pending.stopListening?.()

@@ -2,6 +2,7 @@ import { platform } from '#platform'
 import { Deadline } from './deadline.ts'
 import { helpEnd } from './ending.ts'
 import { deadlocked, withProgress } from './errors.ts'
+import { LOOK_MS, lookIsDue } from './liveness.ts'
 import type { Operation } from './operation.ts'
 import { countPark, countWait } from './stats.ts'
 import { park, spin } from './waiting.ts'
@@ -54,11 +55,16 @@ function waitShort(operation: Operation, timeoutMs: number | undefined): void {
 function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs: number): void {
   const { words } = operation.memory
   const deadline = new Deadline(operation, timeoutMs, startedMs)
+  let woken = true
   for (;;) {
-    const changed = canSpin && timeoutMs !== 0 && !operation.queued && spinAdaptively(operation)
+    const changed = canSpin && woken && timeoutMs !== 0 && !operation.queued && spinAdaptively(operation)
     const count = changed ? 0 : operation.prepareToPark()
     if (operation.step()) return
-    if (deadline.passed()) {
+    const late = deadline.passed()
+    if ((late || performance.now() - startedMs >= LOOK_MS) && lookIsDue(operation.memory)) {
+      if (operation.lookAfterPeers()) return
+    }
+    if (late) {
       if (deadline.leave()) throw deadline.error()
       continue
     }
@@ -67,10 +73,12 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
       if (operation.cancel()) throw withProgress(deadlocked(operation.half), operation.half, operation.moved)
       if (operation.step()) return
     }
-    helpEnd(operation.memory)
-    countPark(operation.memory, operation.half)
-    // until the other side, a closer or the lock's owner has something for us to look at
-    park(words, operation.event, count, Math.min(deadline.leftMs(), operation.parkMs))
+    if (woken) {
+      helpEnd(operation.memory)
+      countPark(operation.memory, operation.half)
+    }
+    // until the other side, a closer or the lock's owner has something for us to look at, or it is time to look after them
+    woken = park(words, operation.event, count, Math.min(deadline.leftMs(), operation.parkMs, LOOK_MS))
     if (operation.step()) return
   }
 }

@@ -55,7 +55,8 @@ class AbortError extends Error {
 export type Half = 'reader' | 'writer'
 
 const CANNOT = { reader: 'Cannot read from the pipe', writer: 'Cannot write to the pipe' } as const
-const OTHER = { reader: 'writer', writer: 'reader' } as const
+/** The other half. */
+export const PEER = { reader: 'writer', writer: 'reader' } as const
 
 /** This half was closed in some thread. */
 export function closedHere(half: Half): PipeError {
@@ -64,11 +65,11 @@ export function closedHere(half: Half): PipeError {
 
 /** The other half was closed without an error. */
 export function closedThere(half: Half): PipeError {
-  return new PipeError('ERR_PIPE_CLOSED', `${CANNOT[half]}: the ${OTHER[half]} closed it`)
+  return new PipeError('ERR_PIPE_CLOSED', `${CANNOT[half]}: the ${PEER[half]} closed it`)
 }
 
 export function timedOut(half: Half, timeoutMs: number): PipeError {
-  return new PipeError('ERR_PIPE_TIMEOUT', `${CANNOT[half]}: no ${OTHER[half]} came within ${timeoutMs} ms`)
+  return new PipeError('ERR_PIPE_TIMEOUT', `${CANNOT[half]}: no ${PEER[half]} came within ${timeoutMs} ms`)
 }
 
 export function cancelled(half: Half, reason: unknown): Error {
@@ -86,6 +87,22 @@ export function reentered(half: Half): PipeError {
   return new PipeError(
     'ERR_PIPE_DEADLOCK',
     `${CANNOT[half]}: this ${half} is in use by the callback that makes the call`,
+  )
+}
+
+/** The other half's threads are dead. */
+export function exitedThere(half: Half): PipeError {
+  return new PipeError(
+    'ERR_PIPE_PEER_EXITED',
+    `${CANNOT[half]}: the thread that held its ${PEER[half]} ended without closing it`,
+  )
+}
+
+/** Another thread that held this half is dead, in the middle of what it did. */
+export function exitedHere(half: Half): PipeError {
+  return new PipeError(
+    'ERR_PIPE_PEER_EXITED',
+    `${CANNOT[half]}: a thread that held this ${half} ended in the middle of a call`,
   )
 }
 

@@ -5,14 +5,27 @@ import { checkHandle, checkObject, describe, type PipeHandle } from './checks.ts
 import { abortPipe, closeHalf, failHalf } from './ending.ts'
 import { isError } from './error-codec.ts'
 import { type Half, reentered } from './errors.ts'
+import { enterHolder } from './holders.ts'
+import { ownerIdentity } from './layout.ts'
 import { Turn } from './lock.ts'
 import { openMemory, type PipeMemory } from './memory.ts'
-import { type Operation, ownerIdentity } from './operation.ts'
+import type { Operation } from './operation.ts'
 import { type PipeStats, readStats } from './stats.ts'
 
 /** Who this thread's operations are, as owners of locks. */
 const BLOCKING_OWNER = ownerIdentity(platform.thread, false)
 const AWAITING_OWNER = ownerIdentity(platform.thread, true)
+
+/** The handle of a pipe that this thread has just made, and not been given. */
+export class MadeHandle<H extends Half> implements PipeHandle {
+  readonly memory: SharedArrayBuffer
+  readonly half: H
+
+  constructor(memory: SharedArrayBuffer, half: H) {
+    this.memory = memory
+    this.half = half
+  }
+}
 
 /** Makes an operation of a half's own kind. */
 type MakeOperation<O> = (memory: PipeMemory, owner: number, turn: Turn) => O
@@ -30,14 +43,21 @@ export abstract class PipeHalf<H extends Half, O extends Operation> implements P
   /** Whether a callback of a call in place is running: it may not use this half. */
   #lending = false
 
+  /** Whether this thread is entered as one that uses the half. */
+  #entered: boolean
+
   protected constructor(handle: PipeHandle, half: H, makeOperation: MakeOperation<O>) {
     checkHandle(handle, half)
+    const made = handle instanceof MadeHandle
     const memory = openMemory(handle.memory)
     this.memory = memory.buffer
     this.half = half
     this.#memory = memory
     this.#makeOperation = makeOperation
     this.#operation = makeOperation(memory, BLOCKING_OWNER, this.#turn)
+    // Who makes a pipe gives its halves away, as a rule: it is waited for only once it has used them.
+    this.#entered = !made
+    enterHolder(memory, half, !made)
   }
 
   /**
@@ -95,6 +115,7 @@ export abstract class PipeHalf<H extends Half, O extends Operation> implements P
 
   /** @internal Runs an operation to its end, blocking. */
   protected block(operation: O, timeoutMs?: number): void {
+    if (!this.#entered) this.#enter()
     runBlocking(operation, timeoutMs)
   }
 
@@ -106,12 +127,18 @@ export abstract class PipeHalf<H extends Half, O extends Operation> implements P
 
   /** @internal Runs an operation to its end behind those that were called before. @returns undefined if that needed no wait */
   protected wait(operation: O, timeoutMs?: number, signal?: AbortSignal): Promise<void> | undefined {
+    if (!this.#entered) this.#enter()
     return this.#queue.run(operation, timeoutMs, signal)
   }
 
   /** @internal Runs an operation on that holds its lock already: ahead of those that queue for it. */
   protected resume(operation: O, timeoutMs?: number, signal?: AbortSignal): Promise<void> | undefined {
     return this.#queue.resume(operation, timeoutMs, signal)
+  }
+
+  #enter(): void {
+    this.#entered = true
+    enterHolder(this.#memory, this.half, true)
   }
 
   /** @internal Calls what has bytes lent, and must not use this half. */

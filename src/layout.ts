@@ -29,8 +29,8 @@
  * | 5    | WRITER event         | what the writer in the slot sleeps on     | readers, closers            | itself             |
  * | 5    | WANTED_ROOM          | buffered: the room worth waking it for    | the sleeping writer         |                    |
  * | 6    | READER event         | what the reader in the slot sleeps on     | writers, closers            | itself             |
- * | 7    | WRITER_DONE          | how the writer half ended                 | closers of that half        | every event        |
- * | 7    | READER_DONE          | how the reader half ended                 | closers of that half        | every event        |
+ * | 7    | WRITER_DONE          | how the writer half ended                 | its closers, who sees death | every event        |
+ * | 7    | READER_DONE          | how the reader half ended                 | its closers, who sees death | every event        |
  * | 7    | ABORT_DONE           | how the pipe was aborted                  | aborters                    | every event        |
  * | 7    | …_ERROR_LENGTH       | bytes of error text behind each           | who moved DONE to WRITING   |                    |
  * | 8    | WRITER_WAIT (n)      | time writers waited                       | writers, atomically         |                    |
@@ -38,10 +38,16 @@
  * | 8    | …_PARKS              | times writers, readers went to sleep      | each, atomically            |                    |
  * | 9    | write queue          | 32 events: one for each place, one for    | writers, closers            | themselves         |
  * | 13   | read queue           | those who found no place                  | readers, closers            | themselves         |
- * | 17   | error texts          | 3 × ERROR_BYTES: writer, reader, abort    | who moved DONE to WRITING   |                    |
+ * | 17   | WRITER_HOLDERS       | 64 threads that hold the writer half      | each thread its own, watch  |                    |
+ * | 33   | READER_HOLDERS       | 64 threads that hold the reader half      | each thread its own, watch  |                    |
+ * | 49   | error texts          | 3 × ERROR_BYTES: writer, reader, abort    | who moved DONE to WRITING   |                    |
  * |      | window               | a ring of bytes, 64-byte aligned          | the writer holding the lock |                    |
  *
  * An event is two words: COUNT (grows by one for each wake) and PARKED (1 while somebody may sleep).
+ *
+ * A holder is four words, so that others can see whether its thread lives: HOLDER_ID (the number the system has for the thread; minus its own where
+ * that cannot be had; 0 = free), HOLDER_START (when the system started it, since numbers are used again), HOLDER_THREAD (its own number,
+ * as owners of locks give it) and HOLDER_STATE (the bits USES and GONE).
  *
  * ## The handoff slot
  *
@@ -91,7 +97,7 @@ const FLOATS_PER_LINE = LINE_BYTES / Float64Array.BYTES_PER_ELEMENT
 
 /** "tpip" in little-endian bytes. */
 export const MAGIC_VALUE = 0x70697074
-export const VERSION_VALUE = 1
+export const VERSION_VALUE = 2
 
 // line 0: identity
 export const MAGIC = 0
@@ -149,7 +155,21 @@ const READ_QUEUE = 13 * WORDS_PER_LINE
 /** Places in a queue: the bits of a WAITERS word but the sign. */
 export const MAX_QUEUED = 31
 
-const HEADER_BYTES = 17 * LINE_BYTES
+// lines 17 to 48: who holds the halves
+export const WRITER_HOLDERS = 17 * WORDS_PER_LINE
+export const READER_HOLDERS = 33 * WORDS_PER_LINE
+export const MAX_HOLDERS = 64
+export const HOLDER_WORDS = 4
+export const HOLDER_ID = 0
+export const HOLDER_START = 1
+export const HOLDER_THREAD = 2
+export const HOLDER_STATE = 3
+/** The holder moves bytes, or has come to do so; one that has only made the pipe holds the halves without. */
+export const USES = 1
+/** The holder's thread was seen dead. */
+export const GONE = 2
+
+const HEADER_BYTES = 49 * LINE_BYTES
 const ERROR_AREAS = [WRITER_DONE, READER_DONE, ABORT_DONE]
 
 // HANDOFF: a state, the ENDED bit beside it, and above them the number of the match, so that no two matches look alike
@@ -194,12 +214,39 @@ export function countBetween(from: number, to: number): number {
 // DONE: how a half, or by abort the whole pipe, ended
 export const OPEN = 0
 export const CLOSED = 1
-/** Ended with an error whose text is still being written. */
+/** Ended with an error whose text is still being written, by the thread whose number stands above the state. */
 export const WRITING = 2
 export const FAILED = 3
+/** Ended by others: the threads that held it are dead. */
+export const EXITED = 4
+export const DONE_STATE = 7
+const DONE_BITS = 3
+
+/** A DONE word while the thread writes its error down. */
+export function writingBy(thread: number): number {
+  return (thread << DONE_BITS) | WRITING
+}
+
+/** Who writes the error down. */
+export function writerOf(done: number): number {
+  return done >>> DONE_BITS
+}
 
 // LOCK: FREE, the owner's identity (positive), or reserved for a place in the queue (negative)
 export const FREE = 0
+
+/** The identity under which an operation of a thread owns a lock. */
+export function ownerIdentity(thread: number, awaited: boolean): number {
+  return (thread << 1) | (awaited ? AWAITED : 0)
+}
+
+/** Set in the identity of an owner whose operation is awaited. */
+export const AWAITED = 1
+
+/** The thread of an owner. */
+export function threadOf(owner: number): number {
+  return owner >>> 1
+}
 
 export function reservedFor(place: number): number {
   return -1 - place

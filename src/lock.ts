@@ -193,6 +193,12 @@ export function ownerOf(words: Int32Array, lock: number): number {
   return Math.max(FREE, Atomics.load(words, lock))
 }
 
+/** Takes the lock from an owner that is dead, and tells the next of the queue. */
+export function freeLock(words: Int32Array, lock: number, owner: number): void {
+  if (Atomics.compareExchange(words, lock, owner, FREE) !== owner) return
+  wakeAll(words, queueEvent(lock, nextPlace(words, lock))) // tells the next waiter: the lock is free
+}
+
 /** Takes a place. @returns its index; NO_PLACE if all are taken */
 function enlist(words: Int32Array, lock: number): number {
   for (let tries = 0; tries <= MAX_QUEUED; tries += 1) {

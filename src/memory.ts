@@ -28,6 +28,8 @@ export interface PipeMemory {
   /** The largest write in place, in bytes. */
   readonly inPlaceBytes: number
   readonly errorBytes: number
+  /** When a wait last looked after the threads at the other end, in ms of this thread's clock. */
+  lookedMs: number
 }
 
 export interface PipeSizes {
@@ -104,6 +106,7 @@ function view(buffer: SharedArrayBuffer, sizes: PipeSizes): PipeMemory {
     capacity: sizes.capacity,
     inPlaceBytes: sizes.capacity > 0 ? sizes.capacity : sizes.window,
     errorBytes: sizes.errorBytes,
+    lookedMs: 0,
   }
 }
 

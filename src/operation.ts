@@ -1,17 +1,20 @@
 import { endingFor, endingUnexplained } from './ending.ts'
-import { corrupt, detachedMeanwhile, type Half, withProgress } from './errors.ts'
+import { corrupt, detachedMeanwhile, exitedThere, type Half, withProgress } from './errors.ts'
 import {
+  AWAITED,
   ENDED,
   HANDOFF,
   READ,
   READ_LOCK,
   READER_EVENT,
   READS,
+  threadOf,
   WRITE_LOCK,
   WRITER_EVENT,
   WRITES,
   WRITTEN,
 } from './layout.ts'
+import { lookAfter } from './liveness.ts'
 import { ownerOf, Place, type Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
 import { prepareQuietly, prepareToPark } from './waiting.ts'
@@ -27,9 +30,6 @@ import { prepareQuietly, prepareToPark } from './waiting.ts'
 
 export const FINISHED = true
 export const BLOCKED = false
-
-/** Set in the identity of an owner whose operation is awaited; the rest is its thread. */
-const AWAITED = 1
 
 /** How long an operation waits for the text of an error that it knows to have come, in ms. Writing one takes microseconds. */
 const EXPLANATION_MS = 1000
@@ -50,11 +50,6 @@ const SIDES = {
   writer: { lock: WRITE_LOCK, slot: WRITER_EVENT, bytes: WRITTEN, calls: WRITES },
   reader: { lock: READ_LOCK, slot: READER_EVENT, bytes: READ, calls: READS },
 } as const
-
-/** The identity under which an operation of this thread owns a lock. */
-export function ownerIdentity(thread: number, awaited: boolean): number {
-  return (thread << 1) | (awaited ? AWAITED : 0)
-}
 
 export abstract class Operation {
   readonly memory: PipeMemory
@@ -134,6 +129,17 @@ export abstract class Operation {
       case GONE:
         return FINISHED
     }
+  }
+
+  /** Looks whether a thread that it waits for has died; then what it waits for has changed. @returns FINISHED if it is over with that */
+  lookAfterPeers(): boolean {
+    const exceptThread = this.awaited ? 0 : threadOf(this.owner)
+    const orphaned = lookAfter(this.memory, this.half, this.queued, exceptThread)
+    if (this.step()) return FINISHED
+    // The match that it is in stays as the dead thread has left it.
+    if (!orphaned || this.phase !== MOVING) return BLOCKED
+    if (this.cut(true)) throw withProgress(exitedThere(this.half), this.half, this.moved)
+    return this.step()
   }
 
   /** Leaves in whatever way is open, when something unforeseen was thrown. @returns the error, saying how far it came */

@@ -1,4 +1,5 @@
 import { checkObject, sizeOption } from './checks.ts'
+import { MadeHandle } from './half.ts'
 import { createMemory } from './memory.ts'
 import { PipeReader } from './reader.ts'
 import { PipeWriter } from './writer.ts'
@@ -35,7 +36,7 @@ export function pipe(options: PipeOptions = {}): { reader: PipeReader; writer: P
     errorBytes: sizeOption('errorBytes', options.errorBytes, DEFAULT_ERROR_BYTES),
   })
   return {
-    reader: PipeReader.from({ memory: buffer, half: 'reader' }),
-    writer: PipeWriter.from({ memory: buffer, half: 'writer' }),
+    reader: PipeReader.from(new MadeHandle(buffer, 'reader')),
+    writer: PipeWriter.from(new MadeHandle(buffer, 'writer')),
   }
 }

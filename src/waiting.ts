@@ -32,9 +32,9 @@ export function prepareQuietly(words: Int32Array, event: number): number {
   return Atomics.load(words, event)
 }
 
-/** Sleeps until the event is woken, or for `timeoutMs`. Blocks the thread. */
-export function park(words: Int32Array, event: number, count: number, timeoutMs: number): void {
-  Atomics.wait(words, event, count, timeoutMs)
+/** Sleeps until the event is woken, or for `timeoutMs`. Blocks the thread. @returns whether it was woken */
+export function park(words: Int32Array, event: number, count: number, timeoutMs: number): boolean {
+  return Atomics.wait(words, event, count, timeoutMs) !== 'timed-out'
 }
 
 /** @returns a promise of the wake, or undefined if it has come already. Holds no event loop alive. */

@@ -63,6 +63,9 @@ test('no two words overlap, and the table misses none', () => {
   for (const lock of [layout.WRITE_LOCK, layout.READ_LOCK]) {
     for (let place = 0; place <= layout.MAX_QUEUED; place += 1) take('queue', layout.queueEvent(lock, place), 2)
   }
+  for (const holders of [layout.WRITER_HOLDERS, layout.READER_HOLDERS]) {
+    take('holders', holders, layout.MAX_HOLDERS * layout.HOLDER_WORDS)
+  }
   const firstText = layout.errorOffset(layout.WRITER_DONE, 128) / 4
   expect(Math.max(...words.keys())).toBeLessThan(firstText)
   for (const name of [...floats, ...plain]) expect(source).toMatch(new RegExp(`^ \\* \\| .*\\b${name}\\b`, 'm'))

@@ -372,7 +372,7 @@ test('a blocked pipe costs no CPU, queued writers included', async () => {
   const { user, system } = process.cpuUsage(before)
   reader.close()
   await Promise.all(writes)
-  // Three threads that each look twice a second, and the test's own timers.
-  expect((user + system) / 1000).toBeLessThan(20)
+  // Three threads that each look ten times a second whether the others live, and the test's own timers: 1 % of one core.
+  expect((user + system) / 1000).toBeLessThan(40)
   expect(PipeReader.from(handleOf(reader)).stats().readerClosed).toBe(true)
 })

@@ -1,6 +1,9 @@
 import type { Worker } from 'node:worker_threads'
 import { checkFunction, checkObject } from '../checks.ts'
-import { PipeError } from '../errors.ts'
+import { endExited } from '../ending.ts'
+import { noteExit } from '../holders.ts'
+import { openMemory } from '../memory.ts'
+import { threadNumber } from '../platform/node.ts'
 import type { PipeReader } from '../reader.ts'
 import type { PipeWriter } from '../writer.ts'
 
@@ -11,6 +14,9 @@ const EXITED = -1
  * Ends, when a worker exits, the halves that were given to it and that it has not closed: the other side gets `ERR_PIPE_PEER_EXITED`, after the
  * bytes that a buffered pipe still holds. It takes a turning event loop in the thread that watches.
  *
+ * On Linux a thread that waits sees by itself within 250 ms that the others are dead; but not that one has died before it rebuilt the half it
+ * was given. Elsewhere this is the only way to know.
+ *
  * @param halves the halves that live in the worker, as this thread holds them
  * @returns a function that ends the watch
  */
@@ -18,17 +24,15 @@ export function watch(worker: Worker, ...halves: (PipeReader | PipeWriter)[]): (
   checkObject(worker, 'worker')
   checkFunction(worker.once, 'worker')
   for (const half of halves) checkFunction((half as PipeReader | undefined)?.closeWithError, 'half')
-  const onExit = (code: number): void => {
-    for (const half of halves) {
-      half.closeWithError(
-        new PipeError(
-          'ERR_PIPE_PEER_EXITED',
-          `The thread of the pipe's ${half.half} exited with code ${code} and had not closed it`,
-        ),
-      )
+  const { threadId } = worker
+  const onExit = (): void => {
+    for (const { memory, half } of halves) {
+      const pipe = openMemory(memory)
+      if (threadId !== EXITED) noteExit(pipe, threadNumber(threadId))
+      endExited(pipe, half)
     }
   }
-  if (worker.threadId === EXITED) onExit(EXITED)
+  if (threadId === EXITED) onExit()
   else worker.once('exit', onExit)
   return () => worker.off('exit', onExit)
 }

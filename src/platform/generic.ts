@@ -1,3 +1,4 @@
+import { Beats } from './beats.ts'
 import type { Platform } from './platform.ts'
 
 /** Any runtime with SharedArrayBuffer, Atomics and timers: browsers, Deno, Bun. */
@@ -5,15 +6,15 @@ import type { Platform } from './platform.ts'
 declare const navigator: { hardwareConcurrency?: number } | undefined
 
 const IDENTITY_BITS = 28
-/** Far enough apart that the timer never matters; it is held only to keep the loop alive. */
-const LONG_MS = 0x7fff_ffff
 
-let holders = 0
-let timer: ReturnType<typeof setInterval> | undefined
+const beats = new Beats()
 
 export const platform: Platform = {
   // Threads have no number of their own here; a random one clashes once in 2^28 pairs, and then costs a wrong ERR_PIPE_DEADLOCK.
   thread: 1 + ((crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) % (2 ** IDENTITY_BITS - 1)),
+
+  system: undefined,
+  hasExited: () => false,
 
   parallelism: typeof navigator === 'object' ? (navigator.hardwareConcurrency ?? 1) : 1,
 
@@ -28,15 +29,8 @@ export const platform: Platform = {
     target.set(whole ? source : source.subarray(sourceStart, sourceStart + length), targetStart)
   },
 
-  holdLoop() {
-    holders += 1
-    if (holders === 1) timer = setInterval(() => {}, LONG_MS)
-  },
-
-  releaseLoop() {
-    holders -= 1
-    if (holders === 0) clearInterval(timer)
-  },
+  holdLoop: (beat) => beats.add(beat),
+  releaseLoop: (beat) => beats.delete(beat),
 
   afterTurn(callback) {
     setTimeout(callback, 0)

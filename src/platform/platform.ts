@@ -1,7 +1,21 @@
+/** What the system knows a thread by. */
+export interface SystemThread {
+  /** Its number, which is used again after its end. */
+  readonly id: number
+  /** When it was started, in the system's own unit: tells it from others of that number. Never 0. */
+  readonly start: number
+}
+
 /** What a runtime must lend the core. Two rooms implement it, `node` and `generic`; package.json `imports` chooses. */
 export interface Platform {
   /** A number of 1 to 2^28 that no other thread of the process has. */
   readonly thread: number
+
+  /** What the system knows this thread by; undefined where other threads could not look it up. */
+  readonly system: SystemThread | undefined
+
+  /** Whether the system says that a thread of this process has ended; false where it cannot be known. `start` may be 0: not known. */
+  hasExited(id: number, start: number): boolean
 
   /** How many threads can run at the same time here. */
   readonly parallelism: number
@@ -18,10 +32,13 @@ export interface Platform {
   /** Up to this many bytes `copy` makes no view of the source, wherever the range lies in it. */
   readonly loopBytes: number
 
-  /** Keeps this thread's event loop alive until the matching `releaseLoop`. Nests. */
-  holdLoop(): void
-  releaseLoop(): void
+  /** Keeps this thread's event loop alive until `releaseLoop` is given the same function, and calls it about every {@link BEAT_MS}. */
+  holdLoop(beat: () => void): void
+  releaseLoop(beat: () => void): void
 
   /** Calls back once the event loop has turned: timers and I/O had their chance. */
   afterTurn(callback: () => void): void
 }
+
+/** How often a thread that waits looks up, in ms: what it waits for may have died. */
+export const BEAT_MS = 100

@@ -1,0 +1,81 @@
+import { endExited, helpEnd } from './ending.ts'
+import { type Half, PEER } from './errors.ts'
+import { isDead, isDeserted } from './holders.ts'
+import { CUT, FREE, HANDOFF, IDLE, LENT, OFFERED, READ_LOCK, STATE, TAKING, threadOf, WRITE_LOCK } from './layout.ts'
+import { freeLock, ownerOf } from './lock.ts'
+import type { PipeMemory } from './memory.ts'
+import { BEAT_MS } from './platform/platform.ts'
+
+/**
+ * What a thread that has waited for long looks after (C28): whether somebody whose turn it is has died. Any number of threads may look at the same
+ * time; each thing found is put right by one atomic step.
+ *
+ * | the dead thread                     | what becomes of it                                                                      |
+ * | ----------------------------------- | --------------------------------------------------------------------------------------- |
+ * | held the write lock amid a write    | the writer half has EXITED: nobody can say how that write would have gone on            |
+ * | held the read lock amid a match     | the reader half has EXITED: its bytes are lost                                          |
+ * | held a lock, and nothing was begun  | the lock is free                                                                        |
+ * | had a place in a queue              | the lock does not stay reserved for it: see `lock`                                      |
+ * | was the last to hold its half       | that half has EXITED                                                                    |
+ * | was ending the pipe                 | `helpEnd` goes on with it                                                               |
+ */
+
+const LOCK = { writer: WRITE_LOCK, reader: READ_LOCK } as const
+
+/** How long a wait lasts before it looks after the others, and how often it does, in ms: well within the 250 that C28 gives. */
+export const LOOK_MS = BEAT_MS
+
+/** Whether this half has not looked lately: short time-outs in a row look too, but not each time. Notes that it does now. */
+export function lookIsDue(memory: PipeMemory): boolean {
+  const nowMs = performance.now()
+  if (nowMs - memory.lookedMs < LOOK_MS) return false
+  memory.lookedMs = nowMs
+  return true
+}
+
+/**
+ * Looks after the threads that an operation of `half` may wait for.
+ *
+ * @param queued whether it waits for its own lock
+ * @param exceptThread a thread that cannot help now, since it is blocked by this very operation; 0 = none
+ * @returns whether the other side, at the slot, is dead: a match with it will not go on
+ */
+export function lookAfter(memory: PipeMemory, half: Half, queued: boolean, exceptThread: number): boolean {
+  helpEnd(memory)
+  if (queued) inherit(memory, half)
+  const orphaned = inherit(memory, PEER[half])
+  if (isDeserted(memory, PEER[half], exceptThread)) endExited(memory, PEER[half])
+  return orphaned
+}
+
+/** Puts right what a dead owner of a half's lock has left. @returns whether a match was left */
+function inherit(memory: PipeMemory, half: Half): boolean {
+  const { words } = memory
+  const owner = ownerOf(words, LOCK[half])
+  if (owner === FREE || !isDead(memory, half, threadOf(owner))) return false
+  // The dead owner's state, if the lock is still its own afterwards: nobody else can have begun anything.
+  const begun = hasBegun(memory, half)
+  if (ownerOf(words, LOCK[half]) !== owner) return false
+  if (begun) endExited(memory, half)
+  else freeLock(words, LOCK[half], owner)
+  return begun
+}
+
+/** Whether the owner of a half's lock has begun what only itself could finish. */
+function hasBegun({ words, capacity }: PipeMemory, half: Half): boolean {
+  // A buffered read is undone by being forgotten: it gives the room back last. A write may have stored a part.
+  if (capacity > 0) return half === 'writer'
+  switch (Atomics.load(words, HANDOFF) & STATE) {
+    case IDLE:
+      return false
+    case OFFERED:
+      return half === 'writer'
+    case TAKING:
+    case LENT:
+      return true
+    case CUT:
+      return half === 'reader'
+    default:
+      return true
+  }
+}
