@@ -146,17 +146,20 @@ export class BufferedWrite extends WriteOperation {
     this.length = n
     const stored = Atomics.load(words, STORED)
     if ((stored & SEALED) !== 0) return this.end()
-    if (n > 0) {
-      if (this.#skipped > 0) {
-        Atomics.store(words, PAD_AT, storedCount(stored))
-        Atomics.store(words, PAD_BYTES, this.#skipped)
-      }
-      // edge: filled
-      const more = storedMore(stored, this.#skipped + n)
-      if (Atomics.compareExchange(words, STORED, stored, more) !== stored) return this.end()
-      this.moved = n
-      wake(words, READER_EVENT) // tells the reader of the empty buffer: there are bytes
+    if (n === 0) {
+      // A write of nothing, which counts as one in a rendezvous pipe only.
+      this.leave()
+      return FINISHED
     }
+    if (this.#skipped > 0) {
+      Atomics.store(words, PAD_AT, storedCount(stored))
+      Atomics.store(words, PAD_BYTES, this.#skipped)
+    }
+    // edge: filled
+    const more = storedMore(stored, this.#skipped + n)
+    if (Atomics.compareExchange(words, STORED, stored, more) !== stored) return this.end()
+    this.moved = n
+    wake(words, READER_EVENT) // tells the reader of the empty buffer: there are bytes
     return this.finish()
   }
 }

@@ -22,6 +22,14 @@ export interface PipeHandle {
 
 const encoder = new TextEncoder()
 
+const typedArray: Uint8Array = Object.getPrototypeOf(Uint8Array.prototype)
+const typedArrayTag = Object.getOwnPropertyDescriptor(typedArray, Symbol.toStringTag)?.get
+
+/** Tells a typed array, also one of another realm, from a DataView. */
+function isTypedArray(view: ArrayBufferView): boolean {
+  return typedArrayTag?.call(view) !== undefined
+}
+
 /** The bytes of a view of any kind. @throws TypeError */
 export function bytesOf(view: ArrayBufferView, what: string): Uint8Array {
   if (!ArrayBuffer.isView(view)) {
@@ -29,6 +37,8 @@ export function bytesOf(view: ArrayBufferView, what: string): Uint8Array {
   }
   if (platform.isPlain(view) && view.length > 0) return view
   try {
+    // A typed array beyond the end of its buffer says that it is empty; its methods tell.
+    if (view.byteLength === 0 && isTypedArray(view)) typedArray.keys.call(view)
     // Refuses the buffer if it is detached, and reads the extent of a DataView, which throws if it is out of bounds.
     return new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
   } catch {
@@ -82,14 +92,28 @@ export function signalOf(options: AsyncWaitOptions | undefined): AbortSignal | u
   return signal
 }
 
-/** @throws TypeError if it is no handle of this half */
-export function checkHandle(handle: PipeHandle, half: Half): void {
+/** The memory of a handle, looked at once: a getter may give something else the next time. @throws TypeError if it is no handle of this half */
+export function memoryOf(handle: PipeHandle, half: Half): SharedArrayBuffer {
   checkObject(handle, 'handle')
-  if (Object.prototype.toString.call(handle.memory) !== '[object SharedArrayBuffer]') {
-    throw new TypeError(`The memory of a pipe's handle must be a SharedArrayBuffer, not ${describe(handle.memory)}`)
+  const { memory } = handle
+  if (!isShared(memory)) {
+    throw new TypeError(`The memory of a pipe's handle must be a SharedArrayBuffer, not ${describe(memory)}`)
   }
   if (handle.half !== half) {
     throw new TypeError(`Cannot make a ${half} of a handle whose half is ${describe(handle.half)}`)
+  }
+  return memory
+}
+
+const sharedLength = Object.getOwnPropertyDescriptor(SharedArrayBuffer.prototype, 'byteLength')?.get
+
+/** Tells shared memory, also that of another realm, from objects that only say so. */
+function isShared(value: unknown): boolean {
+  try {
+    sharedLength?.call(value)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -12,9 +12,7 @@ import {
   errorOffset,
   FAILED,
   HANDOFF,
-  MAX_QUEUED,
   OPEN,
-  queueEvent,
   READ_LOCK,
   READER_DONE,
   READER_EVENT,
@@ -27,8 +25,9 @@ import {
   writerOf,
   writingBy,
 } from './layout.ts'
+import { wakeQueue } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
-import { wake, wakeAll } from './waiting.ts'
+import { wake } from './waiting.ts'
 
 /**
  * How a pipe ends, and what its operations then say.
@@ -123,10 +122,8 @@ function end(words: Int32Array): void {
   Atomics.or(words, STORED, SEALED) // from here on no byte is stored in a buffered pipe
   wake(words, WRITER_EVENT) // tells the writer in the slot: withdraw
   wake(words, READER_EVENT) // tells the reader waiting for an offer: none will come
-  for (let place = 0; place <= MAX_QUEUED; place += 1) {
-    wakeAll(words, queueEvent(WRITE_LOCK, place)) // tells the writers queued behind it
-    wakeAll(words, queueEvent(READ_LOCK, place)) // tells the readers queued behind it
-  }
+  wakeQueue(words, WRITE_LOCK) // tells the writers queued behind it
+  wakeQueue(words, READ_LOCK) // tells the readers queued behind it
 }
 
 function explain(memory: PipeMemory, half: Half, done: number, state: number): Ending {

@@ -1,7 +1,7 @@
 import { platform } from '#platform'
 import { AwaitQueue } from './awaiting.ts'
 import { runBlocking } from './blocking.ts'
-import { checkHandle, checkObject, describe, type PipeHandle } from './checks.ts'
+import { checkObject, describe, memoryOf, type PipeHandle } from './checks.ts'
 import { abortPipe, closeHalf, failHalf } from './ending.ts'
 import { isError } from './error-codec.ts'
 import { type Half, reentered } from './errors.ts'
@@ -47,9 +47,8 @@ export abstract class PipeHalf<H extends Half, O extends Operation> implements P
   #entered: boolean
 
   protected constructor(handle: PipeHandle, half: H, makeOperation: MakeOperation<O>) {
-    checkHandle(handle, half)
     const made = handle instanceof MadeHandle
-    const memory = openMemory(handle.memory)
+    const memory = openMemory(memoryOf(handle, half))
     this.memory = memory.buffer
     this.half = half
     this.#memory = memory

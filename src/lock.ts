@@ -38,7 +38,7 @@ const ALL_PLACES = 2 ** MAX_QUEUED - 1
 
 /** What one half in one thread knows of its lock: which rotation it has a turn in, and since when others wait. */
 export class Turn {
-  rotation = -1
+  rotation: number | undefined
   sinceMs = 0
   /** A reservation of the lock for somebody else, and when it was first seen: it outlives calls that may not wait. */
   reserved = FREE
@@ -60,7 +60,7 @@ export class Place {
   quiet = false
   #wakes = 0
   #quietUntilMs = 0
-  #rotation = -1
+  #rotation: number | undefined
   #sameSinceMs = 0
 
   constructor(words: Int32Array, lock: number, owner: number, turn: Turn) {
@@ -97,7 +97,7 @@ export class Place {
       this.#index = enlist(words, lock)
       this.#wakes = Atomics.load(words, this.event)
       this.#quietUntilMs = 0
-      this.#rotation = -1
+      this.#rotation = undefined
     }
     const seen = Atomics.load(words, lock)
     const nowMs = performance.now()
@@ -115,7 +115,9 @@ export class Place {
     }
     this.pollMs = turn.reservedSinceMs + STEAL_MS - nowMs
     if (this.pollMs > 0 || Atomics.compareExchange(words, lock, seen, this.#owner) !== seen) return false
-    strike(words, lock, placeOfReserved(seen))
+    const place = placeOfReserved(seen)
+    // A word that is scribbled over names places that there are not.
+    if (place < MAX_QUEUED) strike(words, lock, place)
     if (this.#index !== NO_PLACE) this.#served()
     return true
   }
@@ -197,6 +199,14 @@ export function ownerOf(words: Int32Array, lock: number): number {
 export function freeLock(words: Int32Array, lock: number, owner: number): void {
   if (Atomics.compareExchange(words, lock, owner, FREE) !== owner) return
   wakeAll(words, queueEvent(lock, nextPlace(words, lock))) // tells the next waiter: the lock is free
+}
+
+/** Tells all that queue, quiet or not. Who takes a place later looks again after that. */
+export function wakeQueue(words: Int32Array, lock: number): void {
+  for (let listed = Atomics.load(words, lock + WAITERS_OFFSET) & ALL_PLACES; listed !== 0; listed &= listed - 1) {
+    wakeAll(words, queueEvent(lock, 31 - Math.clz32(listed & -listed)))
+  }
+  wake(words, queueEvent(lock, MAX_QUEUED)) // tells those who found no place
 }
 
 /** Takes a place. @returns its index; NO_PLACE if all are taken */

@@ -34,6 +34,8 @@ export class RendezvousRead extends ReadOperation {
   #left = 0
   /** What this read has claimed of it. */
   #wanted = 0
+  /** What its caller has lent and answers for, if the writer leaves. */
+  #claimed = 0
   /** The shared count of bytes taken out of the window. */
   #drained = 0
 
@@ -56,6 +58,7 @@ export class RendezvousRead extends ReadOperation {
     const seen = Atomics.compareExchange(words, HANDOFF, handoff, this.#match)
     if (seen !== handoff) return this.block(HANDOFF, handoff, READER_EVENT)
     this.phase = MOVING
+    this.#claimed = 0
     this.#left = memory.floats[LEFT] as number
     this.#drained = words[DRAINED] as number
     if (!Number.isSafeInteger(this.#left) || this.#left < 0) {
@@ -169,11 +172,17 @@ export class RendezvousRead extends ReadOperation {
       const now = Atomics.compareExchange(words, HANDOFF, seen, inState(seen, cut ? IDLE : next))
       if (now === seen) {
         // What was copied after the cut does not count: the writer has not counted it either.
-        if (cut) this.moved = Math.max(0, this.moved - ((this.#drained - (words[CUT_AT] as number)) | 0))
+        if (cut) this.#countCut(words[CUT_AT] as number)
         return
       }
       seen = now
     }
+  }
+
+  /** Never more than it has taken, or claimed, whatever the word says. */
+  #countCut(cutAt: number): void {
+    const counted = this.moved - ((this.#drained - cutAt) | 0)
+    this.moved = Math.min(Math.max(0, counted), Math.max(this.moved, this.#claimed))
   }
 
   /** Copies the next piece out of the window. */
@@ -191,6 +200,7 @@ export class RendezvousRead extends ReadOperation {
     const { mask } = this.memory
     const position = this.#drained & mask
     const n = Math.min(this.#available(filled), this.#left, mask + 1 - position)
+    this.#claimed = this.claiming ? n : 0
     words[LENT_TO] = this.claiming ? (this.#drained + n) | 0 : this.#drained
     const lent = inState(this.#match, LENT)
     const seen = Atomics.compareExchange(words, HANDOFF, this.#match, lent) // edge: lent

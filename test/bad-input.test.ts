@@ -295,3 +295,31 @@ describe('C31: control words that somebody scribbles over', () => {
     }
   })
 })
+
+test('C31: an object that only says it is a SharedArrayBuffer is refused with a TypeError', () => {
+  const memory = { [Symbol.toStringTag]: 'SharedArrayBuffer', byteLength: 4096 }
+  expect(() => PipeReader.from({ memory, half: 'reader' } as never)).toThrow(TypeError)
+})
+
+test('C31: a handle whose memory changes from look to look is looked at once', () => {
+  const { memory } = pipe().reader
+  let looks = 0
+  const handle = {
+    half: 'reader' as const,
+    get memory() {
+      looks += 1
+      return looks === 1 ? memory : (undefined as never)
+    },
+  }
+  expect(PipeReader.from(handle).memory).toBe(memory)
+})
+
+test('C31: a typed array beyond the end of its shrunk buffer is refused, as a DataView is', () => {
+  const { reader, writer } = pipe({ capacity: 16 })
+  const memory = new ArrayBuffer(16, { maxByteLength: 32 })
+  const view = new Uint16Array(memory, 8, 4)
+  memory.resize(4)
+  expect(() => writer.writeSync(view)).toThrow(/detached or has shrunk/)
+  expect(() => writer.writevSync([view])).toThrow(/detached or has shrunk/)
+  expect(() => reader.readSync(view)).toThrow(/detached or has shrunk/)
+})

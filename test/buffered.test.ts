@@ -228,3 +228,12 @@ test('C19: writes of 4 threads stay whole, at any size, and all that was acknowl
     expect(reader.stats()).toMatchObject({ bytesWritten: total, bytesRead: total })
   }
 })
+
+test('a write in place of nothing counts no more than a write of nothing', () => {
+  const { writer } = pipe({ capacity: 100 })
+  expect(writer.writeSync(new Uint8Array(0))).toBe(0)
+  expect(writer.stats().writes).toBe(0)
+  expect(writer.writeInPlaceSync(10, () => 0)).toBe(0)
+  expect(writer.writeInPlaceSync(0, () => {})).toBe(0)
+  expect(writer.stats().writes).toBe(0)
+})

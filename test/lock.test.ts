@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest'
-import { FREE, MAX_QUEUED, NEXT_OFFSET, queueEvent, reservedFor, WAITERS_OFFSET, WRITE_LOCK } from '../src/layout.ts'
+import {
+  FREE,
+  MAX_QUEUED,
+  NEXT_OFFSET,
+  queueEvent,
+  ROTATION_OFFSET,
+  reservedFor,
+  WAITERS_OFFSET,
+  WRITE_LOCK,
+} from '../src/layout.ts'
 import { ownerOf, Place, Turn } from '../src/lock.ts'
 import { prepareToPark } from '../src/waiting.ts'
 
@@ -130,4 +139,15 @@ test('scribbled queue words cost time, and nothing else', () => {
       a.release()
     }
   }
+})
+
+test('the first turn of a thread is a turn, whatever the rotation', () => {
+  const w = words()
+  // A count that has come round.
+  w[WRITE_LOCK + ROTATION_OFFSET] = -1
+  const [holder, waiter] = [place(w, ONE), place(w, TWO)]
+  expect(holder.tryAcquire()).toBe(true)
+  expect(waiter.queue()).toBe(false)
+  holder.release()
+  expect(w[WRITE_LOCK]).toBe(FREE)
 })

@@ -1,0 +1,347 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+/** The shipped code with one thing wrong, to see that the exploration finds it. */
+export interface Mutant {
+  readonly name: string
+  /** The file of `src`, and in it what is there once, and what takes its place. */
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+  /** Where it shows, and with how many preemptions. */
+  readonly scenario: string
+  readonly bound: number
+}
+
+const PACKAGE = new URL('../..', import.meta.url)
+
+/** Makes a folder with the mutant's code. @returns its URL, and a function that removes it */
+export function plant({ name, file, find, replace }: Mutant): { root: string; remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'threadpipe-mutant-'))
+  cpSync(new URL('package.json', PACKAGE), join(folder, 'package.json'))
+  cpSync(fileURLToPath(new URL('src', PACKAGE)), join(folder, 'src'), { recursive: true })
+  const path = join(folder, 'src', file)
+  const source = readFileSync(path, 'utf8')
+  const places = source.split(find).length - 1
+  if (places !== 1) throw new Error(`the mutant "${name}" has ${places} places in ${file}: ${find}`)
+  writeFileSync(
+    path,
+    source.replace(find, () => replace),
+  )
+  return { root: pathToFileURL(folder).href, remove: () => rmSync(folder, { recursive: true }) }
+}
+
+const ONE_ON_ONE = '1 × 1: two writes, then a close'
+const LARGE = '1 × 1: a write larger than the window'
+const CLOSED = 'close of the writer by a third'
+const FULL = 'buffered 1 × 1: a full buffer, wrapping around'
+
+export const MUTANTS: readonly Mutant[] = [
+  // Notifies dropped
+  {
+    name: 'an offer is not told to the reader',
+    file: 'rendezvous-write.ts',
+    find: 'wake(words, READER_EVENT) // tells the waiting reader: an offer is there',
+    replace: '',
+    scenario: ONE_ON_ONE,
+    bound: 1,
+  },
+  {
+    name: 'the writer is not told that its bytes are taken',
+    file: 'rendezvous-read.ts',
+    find: 'wake(words, WRITER_EVENT) // tells the offering writer: taken',
+    replace: '',
+    scenario: ONE_ON_ONE,
+    bound: 1,
+  },
+  {
+    name: 'the reader is not told of more in the window',
+    file: 'rendezvous-write.ts',
+    find: 'wake(words, READER_EVENT) // tells the taking reader: there is more',
+    replace: '',
+    scenario: LARGE,
+    bound: 1,
+  },
+  {
+    name: 'the writer is not told of room in the window',
+    file: 'rendezvous-read.ts',
+    find: 'wake(words, WRITER_EVENT) // tells the offering writer: there is room',
+    replace: '',
+    scenario: LARGE,
+    bound: 1,
+  },
+  {
+    name: 'a wake counts, but notifies nobody',
+    file: 'waiting.ts',
+    find: '  Atomics.notify(words, event)\n',
+    replace: '',
+    scenario: ONE_ON_ONE,
+    bound: 0,
+  },
+  {
+    name: 'the next in the queue is not told that the lock is free',
+    file: 'lock.ts',
+    find: 'wake(words, queueEvent(lock, next)) // tells the next waiter: the lock is free',
+    replace: '',
+    scenario: '2 × 1: whole writes',
+    bound: 1,
+  },
+  {
+    name: 'who leaves the queue does not pass on what it was told',
+    file: 'lock.ts',
+    find: '    wakeAll(this.#words, queueEvent(this.#lock, nextPlace(this.#words, this.#lock)))\n',
+    replace: '',
+    scenario: 'buffered: two queued writers, of which one gives up',
+    bound: 2,
+  },
+  {
+    name: 'a writer is not told of room in the buffer',
+    file: 'buffered-read.ts',
+    find: 'if (room >= Atomics.load(words, WANTED_ROOM)) wakeAll(words, WRITER_EVENT)',
+    replace: '',
+    scenario: FULL,
+    bound: 0,
+  },
+  // Waiters forgotten on close
+  {
+    name: 'a close forgets the writers in the queue',
+    file: 'ending.ts',
+    find: 'wakeQueue(words, WRITE_LOCK) // tells the writers queued behind it',
+    replace: '',
+    scenario: 'a close reaches a writer queued behind one that fills in place',
+    bound: 1,
+  },
+  {
+    name: 'a close forgets the reader in the slot',
+    file: 'ending.ts',
+    find: 'wake(words, READER_EVENT) // tells the reader waiting for an offer: none will come',
+    replace: '',
+    scenario: ONE_ON_ONE,
+    bound: 1,
+  },
+  {
+    name: 'a close forgets the writer in the slot',
+    file: 'ending.ts',
+    find: 'wake(words, WRITER_EVENT) // tells the writer in the slot: withdraw',
+    replace: '',
+    scenario: 'close of the reader by a third',
+    bound: 1,
+  },
+  // Looks and orders
+  {
+    name: 'no second look before parking',
+    file: 'blocking.ts',
+    find: '    if (operation.step()) return\n    const late',
+    replace: '    const late',
+    scenario: ONE_ON_ONE,
+    bound: 2,
+  },
+  {
+    name: 'no second look before awaiting',
+    file: 'awaiting.ts',
+    find: "    if (operation.step()) return 'finished'\n    if (!operation.prepared)",
+    replace: '    if (!operation.prepared)',
+    scenario: 'awaited reader, blocking writer',
+    bound: 2,
+  },
+  {
+    name: 'the flag of a sleeper is taken down after the wake',
+    file: 'waiting.ts',
+    find: '  Atomics.store(words, event + PARKED_OFFSET, 0)\n  Atomics.add(words, event, 1)\n  Atomics.notify(words, event)\n',
+    replace:
+      '  Atomics.add(words, event, 1)\n  Atomics.notify(words, event)\n  Atomics.store(words, event + PARKED_OFFSET, 0)\n',
+    scenario: ONE_ON_ONE,
+    bound: 2,
+  },
+  {
+    name: 'the sleeper looks before it says that it sleeps',
+    file: 'waiting.ts',
+    find: '  Atomics.store(words, event + PARKED_OFFSET, 1)\n',
+    replace: '',
+    scenario: ONE_ON_ONE,
+    bound: 0,
+  },
+  {
+    name: 'the pipe has ended before a done word says how',
+    file: 'ending.ts',
+    find: '  Atomics.compareExchange(memory.words, DONE[half], OPEN, CLOSED)\n  end(memory.words)\n',
+    replace: '  end(memory.words)\n  Atomics.compareExchange(memory.words, DONE[half], OPEN, CLOSED)\n',
+    scenario: CLOSED,
+    bound: 2,
+  },
+  {
+    name: 'an error has come before its text',
+    file: 'ending.ts',
+    find: 'if (Atomics.compareExchange(words, done, OPEN, writingBy(platform.thread)) === OPEN) {',
+    replace: 'if (Atomics.compareExchange(words, done, OPEN, FAILED) === OPEN) {',
+    scenario: 'closeWithError of the writer by a third',
+    bound: 1,
+  },
+  {
+    name: 'the length of an offer is written after the offer',
+    file: 'rendezvous-write.ts',
+    find: `    words[FILLED] = this.#filled
+    this.memory.floats[LEFT] = this.length
+    // edge: offered
+    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, OFFERED)) !== handoff) return this.end()
+`,
+    replace: `    words[FILLED] = this.#filled
+    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, OFFERED)) !== handoff) return this.end()
+    this.memory.floats[LEFT] = this.length
+`,
+    scenario: ONE_ON_ONE,
+    bound: 1,
+  },
+  {
+    name: 'bytes are stored after they are counted',
+    file: 'buffered-write.ts',
+    find: `      this.copyIn(position, this.moved, beforeEnd)
+`,
+    replace: `      Atomics.load(words, STORED)
+`,
+    scenario: FULL,
+    bound: 0,
+  },
+  {
+    name: 'the room in the window is not looked at',
+    file: 'rendezvous-write.ts',
+    find: 'const room = mask + 1 - (this.#filled - this.#drained)',
+    replace: 'const room = mask + 1',
+    scenario: LARGE,
+    bound: 1,
+  },
+  {
+    name: 'the lock is taken in two steps',
+    file: 'lock.ts',
+    find: 'const seen = Atomics.compareExchange(this.#words, this.#lock, FREE, this.#owner)\n    if (seen === FREE) {',
+    replace:
+      'const seen = Atomics.load(this.#words, this.#lock)\n    if (seen === FREE) {\n      Atomics.store(this.#words, this.#lock, this.#owner)',
+    scenario: '2 × 1: whole writes',
+    bound: 1,
+  },
+  {
+    name: 'bytes are stored though the pipe has ended',
+    file: 'buffered-write.ts',
+    find: 'if (Atomics.compareExchange(words, STORED, stored, storedMore(stored, n)) !== stored) return this.end()\n      this.moved += n',
+    replace: 'Atomics.store(words, STORED, storedMore(stored, n))\n      this.moved += n',
+    scenario: 'buffered: close of the writer by a third',
+    bound: 2,
+  },
+  // Rules broken
+  {
+    name: 'a write returns when its bytes are in the window',
+    file: 'rendezvous-write.ts',
+    find: 'wake(words, READER_EVENT) // tells the waiting reader: an offer is there\n    return this.move()',
+    replace:
+      'wake(words, READER_EVENT)\n    if (this.#filled === this.length) {\n      this.moved = this.length\n      return this.finish()\n    }\n    return this.move()',
+    scenario: ONE_ON_ONE,
+    bound: 0,
+  },
+  {
+    name: 'a read gives no more than the window holds',
+    file: 'rendezvous-read.ts',
+    find: ': Math.min(this.length, this.#left)',
+    replace: ': Math.min(this.length, this.#left, memory.mask + 1)',
+    scenario: LARGE,
+    bound: 0,
+  },
+  {
+    name: 'what is left of a write is not written down',
+    file: 'rendezvous-read.ts',
+    find: '      this.memory.floats[LEFT] = left\n',
+    replace: '',
+    scenario: ONE_ON_ONE,
+    bound: 0,
+  },
+  {
+    name: 'a write is withdrawn though it is being taken',
+    file: 'rendezvous-write.ts',
+    find: '      if ((handoff & STATE) !== OFFERED) return false\n',
+    replace: '',
+    scenario: 'the writer gives up at its time-out',
+    bound: 2,
+  },
+  {
+    name: 'a match starts though the pipe has ended',
+    file: 'rendezvous-read.ts',
+    find: '    if ((handoff & ENDED) !== 0) return this.end()\n',
+    replace: '',
+    scenario: 'close of the writer by a third',
+    bound: 1,
+  },
+  {
+    name: 'a write says on its time-out that nothing was taken',
+    file: 'rendezvous-write.ts',
+    find: '      this.moved = this.#drained\n      this.phase = ENDING\n',
+    replace: '      this.phase = ENDING\n',
+    scenario: 'the writer gives up at its time-out',
+    bound: 2,
+  },
+  {
+    name: 'a closed half looks open to its own calls',
+    file: 'ending.ts',
+    find: 'if (own !== OPEN) return own === EXITED ? exitedHere(half) : closedHere(half)',
+    replace: '',
+    scenario: 'close of the reader by a third',
+    bound: 1,
+  },
+  {
+    name: 'a pad is read as bytes',
+    file: 'buffered-read.ts',
+    find: '    this.#drained = countMore(this.#drained, padBytes)\n',
+    replace: '',
+    scenario: 'buffered, in place: with a pad at the end of the ring',
+    bound: 0,
+  },
+  // Death
+  {
+    name: 'nobody looks after a dead owner of the write lock',
+    file: 'liveness.ts',
+    find: '  if (owner === FREE || !isDead(memory, half, threadOf(owner))) return false\n',
+    replace: '  return false\n',
+    scenario: 'one writer of two dies',
+    bound: 0,
+  },
+  {
+    name: 'nobody sees that a half is deserted',
+    file: 'liveness.ts',
+    find: 'if (isDeserted(memory, PEER[half], exceptThread)) endExited(memory, PEER[half])',
+    replace: '',
+    scenario: 'the writer dies',
+    bound: 0,
+  },
+  {
+    name: 'the lock of a dead reader stays taken',
+    file: 'liveness.ts',
+    find: 'else freeLock(words, LOCK[half], owner)',
+    replace: '',
+    scenario: 'one reader of two dies',
+    bound: 0,
+  },
+  {
+    name: 'nobody goes on with the end that a dead thread has begun',
+    file: 'ending.ts',
+    find: 'if ([ABORT_DONE, WRITER_DONE, READER_DONE].some((done) => Atomics.load(words, done) !== OPEN)) end(words)',
+    replace: '',
+    scenario: 'a thread dies while it closes, and nobody else does',
+    bound: 1,
+  },
+  {
+    name: 'a match with a dead thread is waited for',
+    file: 'operation.ts',
+    find: '    if (!orphaned || this.phase !== MOVING) return BLOCKED\n',
+    replace: '    return BLOCKED\n',
+    scenario: 'the writer dies amid a write of two windows',
+    bound: 1,
+  },
+  {
+    name: 'a dead writer is an end of file',
+    file: 'ending.ts',
+    find: '      return exitedThere(half)\n',
+    replace: "      return half === 'reader' ? null : exitedThere(half)\n",
+    scenario: 'the writer dies',
+    bound: 0,
+  },
+]
