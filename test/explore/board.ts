@@ -158,7 +158,6 @@ export class Board {
   /** Waits for the baton. */
   await(me: number): void {
     const word = me * 16
-    for (let i = 0; i < SPINS; i += 1) if (real.load(this.go, word) === 1) break
     while (real.load(this.go, word) !== 1) real.wait(this.go, word, 0)
     real.store(this.go, word, 0)
   }
@@ -196,9 +195,6 @@ export class Board {
     return new TextDecoder().decode(real.slice.call(area, 2, 2 + length))
   }
 }
-
-/** Looks at the baton before sleeping for it: long enough for a thread on another core to answer. */
-const SPINS = 2000
 
 /** What the runtime itself offers, before a thread of an exploration is given something else. */
 export const real = {

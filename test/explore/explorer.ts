@@ -40,6 +40,7 @@ import type { ThreadData } from './thread.ts'
 const SHORT_MS = 20
 const ERROR_BYTES = 128
 const STEPS = 20_000
+const SCHEDULES_A_TURN = 500
 
 export interface Exploration {
   scenario: string
@@ -98,7 +99,7 @@ export class Explorer {
   }
 
   /** Explores a scenario up to `bound` preemptions, or until the first fault, or for so long. */
-  explore(name: string, bound: number, limitMs = Infinity): Exploration {
+  async explore(name: string, bound: number, limitMs = Infinity): Promise<Exploration> {
     const { scenario, index } = find(name)
     const { board } = this
     board.visited.fill(0)
@@ -119,15 +120,17 @@ export class Explorer {
         return result
       }
       if (performance.now() - startedMs > limitMs) return result
+      // Now and then the event loop has its turn, so that the process can be ended.
+      if (result.schedules % SCHEDULES_A_TURN === 0) await new Promise(setImmediate)
     }
   }
 
-  /** Runs one schedule again, and writes all its steps to standard error. @returns what went wrong in it */
-  replay(text: string): string | undefined {
+  /** Runs one schedule again; `tracing` writes all its steps to standard error. @returns what went wrong in it */
+  replay(text: string, tracing = false): string | undefined {
     const { name, points } = parseReplay(text)
     const { scenario, index } = find(name)
     this.board.visited.fill(0)
-    this.board.flags[TRACING] = 1
+    this.board.flags[TRACING] = tracing ? 1 : 0
     try {
       return this.#run(scenario, index, 0, points)
     } finally {

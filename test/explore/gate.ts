@@ -123,7 +123,7 @@ export class Gate {
   }
 
   fail(error: unknown): void {
-    this.#scheduler.fail(error instanceof Error ? `${error.name}: ${error.message}\n${error.stack}` : String(error))
+    this.#scheduler.fail(error instanceof Error ? `${error.name}: ${error.message}` : String(error))
   }
 
   /** Says that the operation gave `value`: the thread's course from here on depends on it. */

@@ -302,7 +302,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: '  if (owner === FREE || !isDead(memory, half, threadOf(owner))) return false\n',
     replace: '  return false\n',
     scenario: 'one writer of two dies',
-    bound: 0,
+    bound: 1,
   },
   {
     name: 'nobody sees that a half is deserted',
@@ -310,7 +310,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (isDeserted(memory, PEER[half], exceptThread)) endExited(memory, PEER[half])',
     replace: '',
     scenario: 'the writer dies',
-    bound: 0,
+    bound: 1,
   },
   {
     name: 'the lock of a dead reader stays taken',
@@ -318,7 +318,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'else freeLock(words, LOCK[half], owner)',
     replace: '',
     scenario: 'one reader of two dies',
-    bound: 0,
+    bound: 1,
   },
   {
     name: 'nobody goes on with the end that a dead thread has begun',
@@ -342,6 +342,6 @@ export const MUTANTS: readonly Mutant[] = [
     find: '      return exitedThere(half)\n',
     replace: "      return half === 'reader' ? null : exitedThere(half)\n",
     scenario: 'the writer dies',
-    bound: 0,
+    bound: 1,
   },
 ]

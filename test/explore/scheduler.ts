@@ -38,7 +38,8 @@ import {
  * Decides who takes the next step. It runs in whichever thread holds the baton, so that a thread that goes on costs no hand-over.
  *
  * A choice is a number: run thread t; FIRE + t: time passes until the wait of thread t times out; KILL: the running thread dies here. To take the baton
- * from a thread that could go on costs one preemption, and so does time that passes by itself; schedules are enumerated within a bound on that.
+ * from a thread that could go on costs one preemption, and so does a death, or time that passes by itself; schedules are enumerated within a bound on
+ * that.
  */
 const FIRE = MAX_THREADS
 const KILL = 2 * MAX_THREADS
@@ -98,7 +99,7 @@ export class Scheduler {
     }
     const timer = this.#firstTimer()
     if (timer !== undefined && left > 0) alternatives |= 1 << (FIRE + timer)
-    if (goesOn && current === flags[VICTIM] && flags[KILLED] === 0) alternatives |= 1 << KILL
+    if (goesOn && current === flags[VICTIM] && flags[KILLED] === 0 && left > 0) alternatives |= 1 << KILL
     if (alternatives === 0) return
     if (this.#wasVisited(current, goesOn, left)) {
       flags[PRUNED] = 1
@@ -117,7 +118,7 @@ export class Scheduler {
   }
 
   #cost(choice: number, current: number, goesOn: boolean): number {
-    if (choice === KILL) return 0
+    if (choice === KILL) return 1
     return choice >= FIRE || (goesOn && choice !== current) ? 1 : 0
   }
 

@@ -122,6 +122,8 @@ const threadpipe = (await import(`${root}/src/index.ts`)) as {
   PipeWriter: typeof PipeWriter
 }
 process.on('unhandledRejection', () => {})
+// Stacks of the errors that schedules end with cost more than the schedules.
+Error.stackTraceLimit = 0
 
 const turn = (): Promise<void> => new Promise((resolve) => real.setImmediate(resolve))
 
