@@ -2,6 +2,7 @@ import { type PipeHandle, type PipeReader, pipe } from 'threadpipe'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { HANDOFF, LENT, OFFERED, READ_LOCK, STATE, TAKING, WAITERS_OFFSET, WRITE_LOCK } from '../src/layout.ts'
 import {
+  blocking,
   endMortals,
   expectInTime,
   expectMostInTime,
@@ -12,7 +13,7 @@ import {
   WAYS,
 } from './support/mortals.ts'
 import { handleOf, PATIENT } from './support/sides.ts'
-import { thread, until } from './support/threads.ts'
+import { until } from './support/threads.ts'
 
 /** C28: a thread that dies holding a half is never a hang, and never a silent end of file. */
 
@@ -25,27 +26,6 @@ afterAll(expectMostInTime)
 const wordOf = (half: PipeHandle, word: number): number => Atomics.load(new Int32Array(half.memory), word)
 const stateOf = (half: PipeHandle): number => wordOf(half, HANDOFF) & STATE
 const waiting = (half: PipeHandle, lock: number) => wordOf(half, lock + WAITERS_OFFSET) !== 0
-
-/** What a blocking call of another thread comes to, and when. */
-function blocking(half: PipeHandle, bytes: number): Promise<{ value: unknown; atMs: number }> {
-  return thread().run(
-    ({ PipeReader, PipeWriter }, { handle, bytes, options }) => {
-      const now = () => performance.timeOrigin + performance.now()
-      const view = new Uint8Array(bytes)
-      try {
-        const value =
-          handle.half === 'reader'
-            ? PipeReader.from(handle).readSync(view, options)
-            : PipeWriter.from(handle).writeSync(view, options)
-        return { value: value as unknown, atMs: now() }
-      } catch (error) {
-        const { code, bytesRead, bytesWritten } = error as Record<string, unknown>
-        return { value: { code, bytesRead, bytesWritten } as unknown, atMs: now() }
-      }
-    },
-    { handle: handleOf(half), bytes, options: PATIENT },
-  )
-}
 
 const LITTLE_MEMORY = { resourceLimits: { maxOldGenerationSizeMb: 64 } }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import type { WorkerOptions } from 'node:worker_threads'
-import type { PipeHandle } from 'threadpipe'
+import type { Worker, WorkerOptions } from 'node:worker_threads'
+import type { PipeHandle, WaitOptions } from 'threadpipe'
 import { afterAll, expect } from 'vitest'
 import {
   HOLDER_ID,
@@ -14,7 +14,8 @@ import {
 } from '../../src/layout.ts'
 import type { ThreadScope } from '../../workers/runner.ts'
 import { start } from '../../workers/start.ts'
-import { until } from './threads.ts'
+import { handleOf, PATIENT } from './sides.ts'
+import { thread, until } from './threads.ts'
 
 /** Threads that die, and the traces of some that never lived. */
 
@@ -61,18 +62,18 @@ const LIFE = `(board) => ({
 
 /** A thread that is there to die: it runs one function, for as long as it likes. */
 export class Mortal<A> {
-  readonly #worker
+  readonly worker: Worker
   readonly #board = new Int32Array(new SharedArrayBuffer(16))
 
   constructor(body: (scope: ThreadScope, args: A, life: Life) => unknown, args: A, options: WorkerOptions = {}) {
-    this.#worker = start('./runner.ts', undefined, { stderr: true, ...options })
-    this.#worker.on('error', () => {})
-    this.#worker.unref()
+    this.worker = start('./runner.ts', undefined, { stderr: true, ...options })
+    this.worker.on('error', () => {})
+    this.worker.unref()
     const source = `(scope, { board, args }) => {
       board[${TID}] = Number(process.getBuiltinModule('node:fs').readlinkSync('/proc/thread-self').split('/').at(-1))
       return (${body})(scope, args, (${LIFE})(board))
     }`
-    this.#worker.postMessage({ id: 1, source, args: { board: this.#board, args } })
+    this.worker.postMessage({ id: 1, source, args: { board: this.#board, args } })
     mortals.add(this)
   }
 
@@ -94,7 +95,7 @@ export class Mortal<A> {
 
   /** Ends it from outside; takes no turn of the event loop. */
   terminate(): Promise<number> {
-    return this.#worker.terminate()
+    return this.worker.terminate()
   }
 
   /** Waits until the system has it no more. @returns when, in ms since the epoch */
@@ -154,6 +155,31 @@ export async function outcome(call: Promise<unknown>): Promise<{ value: unknown;
     const { code, bytesRead, bytesWritten } = error as Record<string, unknown>
     return { value: { code, bytesRead, bytesWritten }, atMs: nowMs() }
   }
+}
+
+/** What a blocking call of another thread comes to, and when. */
+export function blocking(
+  half: PipeHandle,
+  bytes: number,
+  timeout = PATIENT.timeout,
+): Promise<{ value: unknown; atMs: number }> {
+  return thread().run(
+    ({ PipeReader, PipeWriter }, { handle, bytes, options }) => {
+      const now = () => performance.timeOrigin + performance.now()
+      const view = new Uint8Array(bytes)
+      try {
+        const value =
+          handle.half === 'reader'
+            ? PipeReader.from(handle).readSync(view, options)
+            : PipeWriter.from(handle).writeSync(view, options)
+        return { value: value as unknown, atMs: now() }
+      } catch (error) {
+        const { code, bytesRead, bytesWritten } = error as Record<string, unknown>
+        return { value: { code, bytesRead, bytesWritten } as unknown, atMs: now() }
+      }
+    },
+    { handle: handleOf(half), bytes, options: { timeout } as WaitOptions },
+  )
 }
 
 /** A thread as the system and the library know it. */
