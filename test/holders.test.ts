@@ -1,0 +1,142 @@
+import { pipe } from 'threadpipe'
+import { expect, test } from 'vitest'
+import { enterHolder, isDead, isDeserted, noteExit } from '../src/holders.ts'
+import {
+  GONE,
+  HOLDER_ID,
+  HOLDER_START,
+  HOLDER_STATE,
+  HOLDER_THREAD,
+  HOLDER_WORDS,
+  MAX_HOLDERS,
+  ownerIdentity,
+  USES,
+  WRITE_LOCK,
+  WRITER_HOLDERS,
+} from '../src/layout.ts'
+import { openMemory, type PipeMemory } from '../src/memory.ts'
+import { platform } from '../src/platform/node.ts'
+import { type Ghost, haunt, NO_TID } from './support/mortals.ts'
+
+const HERE = platform.thread
+const LIVING = { id: platform.system?.id ?? 0, start: platform.system?.start ?? 0 }
+const DEAD = { id: NO_TID, start: 1 }
+const FIRST = 1000
+
+/** The memory of a pipe whose maker does not hold the writer, but these do. */
+function heldBy(...holders: (Ghost & { state?: number })[]): PipeMemory {
+  const { writer } = pipe()
+  for (const [slot, { state, ...ghost }] of holders.entries()) haunt(writer, slot, ghost, state)
+  return openMemory(writer.memory)
+}
+
+const slotOf = ({ words }: PipeMemory, slot: number): number[] => {
+  const holder = WRITER_HOLDERS + slot * HOLDER_WORDS
+  return [HOLDER_ID, HOLDER_START, HOLDER_THREAD, HOLDER_STATE].map((word) => words[holder + word] as number)
+}
+
+const ghosts = (count: number, ghost: { id: number; start: number }): Ghost[] =>
+  Array.from({ length: count }, (_, i) => ({ ...ghost, thread: FIRST + i }))
+
+test('a thread is entered once, with what the system knows it by', () => {
+  const memory = openMemory(pipe().writer.memory)
+  const { id, start } = LIVING
+  expect(slotOf(memory, 0)).toEqual([id, start, HERE, 0])
+  enterHolder(memory, 'writer', true)
+  expect(slotOf(memory, 0)).toEqual([id, start, HERE, USES])
+  expect(slotOf(memory, 1)).toEqual([0, 0, 0, 0])
+})
+
+test('dead is what the system does not have, or has started since', () => {
+  const memory = heldBy(
+    { ...LIVING, thread: FIRST },
+    { ...DEAD, thread: FIRST + 1 },
+    { ...LIVING, start: LIVING.start - 1, thread: FIRST + 2 },
+    { ...LIVING, start: 0, thread: FIRST + 3 },
+    { ...DEAD, start: 0, thread: FIRST + 4 },
+    { id: -7, start: 0, thread: FIRST + 5 },
+    { ...DEAD, thread: HERE },
+  )
+  const dead = Array.from({ length: 7 }, (_, i) => isDead(memory, 'writer', FIRST + i))
+  expect(dead).toEqual([false, true, true, false, true, false, false])
+  expect(isDead(memory, 'writer', HERE)).toBe(false)
+  expect(isDead(memory, 'reader', FIRST + 1)).toBe(false)
+  expect(slotOf(memory, 1)[3]).toBe(USES | GONE)
+})
+
+test.each([
+  [false, 'nobody', []],
+  [false, 'one that lives', [{ ...LIVING, thread: FIRST }]],
+  [false, 'its maker', [{ ...LIVING, thread: FIRST, state: 0 }]],
+  [true, 'one that is dead', [{ ...DEAD, thread: FIRST }]],
+  [
+    true,
+    'one that is dead, and its maker',
+    [
+      { ...LIVING, thread: FIRST, state: 0 },
+      { ...DEAD, thread: FIRST + 1 },
+    ],
+  ],
+  [true, 'its dead maker', [{ ...DEAD, thread: FIRST, state: 0 }]],
+  [
+    false,
+    'one that is dead, and one that lives',
+    [
+      { ...DEAD, thread: FIRST },
+      { ...LIVING, thread: FIRST + 1 },
+    ],
+  ],
+  [
+    false,
+    'one that is dead, and one that is just coming',
+    [
+      { ...DEAD, thread: FIRST },
+      { ...LIVING, start: 0, thread: 0, state: 0 },
+    ],
+  ],
+  [true, 'one that died when it was just coming', [{ ...DEAD, start: 0, thread: 0, state: 0 }]],
+  [
+    true,
+    'one that is dead, and one that cannot help now',
+    [
+      { ...DEAD, thread: FIRST },
+      { ...LIVING, thread: 5 },
+    ],
+  ],
+  [false, 'only one that cannot help now', [{ ...LIVING, thread: 5 }]],
+])('deserted: %s, if it was held by %s', (deserted, _, holders) => {
+  const memory = heldBy(...holders)
+  if (holders.length === 0) memory.words.fill(0, WRITER_HOLDERS, WRITER_HOLDERS + HOLDER_WORDS)
+  expect(isDeserted(memory, 'writer', 5)).toBe(deserted)
+})
+
+test('an exit is noted of the thread that it was, in either half', () => {
+  const memory = heldBy({ id: -9, start: 0, thread: FIRST }, { id: -10, start: 0, thread: FIRST + 1 })
+  haunt({ memory: memory.buffer, half: 'reader' }, 3, { id: -9, start: 0, thread: FIRST })
+  for (const slot of [1, 2]) haunt({ memory: memory.buffer, half: 'reader' }, slot, { ...LIVING, thread: slot })
+  noteExit(memory, FIRST)
+  noteExit(memory, FIRST + 7)
+  expect(isDead(memory, 'writer', FIRST)).toBe(true)
+  expect(isDead(memory, 'reader', FIRST)).toBe(true)
+  expect(isDead(memory, 'writer', FIRST + 1)).toBe(false)
+  expect(isDeserted(memory, 'writer', 0)).toBe(false)
+})
+
+test('where all slots are taken, that of a dead thread is used again, but not while it owns a lock', () => {
+  const memory = heldBy(...ghosts(MAX_HOLDERS, DEAD))
+  Atomics.store(memory.words, WRITE_LOCK, ownerIdentity(FIRST, true))
+  enterHolder(memory, 'writer', true)
+  expect(slotOf(memory, 0)).toEqual([DEAD.id, DEAD.start, FIRST, USES])
+  expect(slotOf(memory, 1)).toEqual([LIVING.id, LIVING.start, HERE, USES])
+  expect(isDead(memory, 'writer', FIRST)).toBe(true)
+  expect(isDeserted(memory, 'writer', 0)).toBe(false)
+  enterHolder(memory, 'writer', true)
+  expect(slotOf(memory, 2)[2]).toBe(FIRST + 2)
+})
+
+test('more threads than slots can hold the half', () => {
+  const memory = heldBy(...ghosts(MAX_HOLDERS, LIVING))
+  enterHolder(memory, 'writer', true)
+  expect(slotOf(memory, MAX_HOLDERS - 1)[2]).toBe(FIRST + MAX_HOLDERS - 1)
+  expect(isDead(memory, 'writer', HERE + 1)).toBe(false)
+})
