@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { HANDOFF, IDLE, OFFERED, READ_LOCK, STATE, WAITERS_OFFSET, WRITE_LOCK } from '../src/layout.ts'
 import { blocking, endMortals, Mortal, outcome } from './support/mortals.ts'
 import { handleOf, PATIENT } from './support/sides.ts'
-import { until } from './support/threads.ts'
+import { thread, until } from './support/threads.ts'
 
 /** C28: a death takes nothing from those who can go on, and silence is no death. */
 
@@ -165,12 +165,13 @@ describe('no false alarm', () => {
         written.reader.read(new Uint8Array(4), limit),
       ]),
     )
+    const watcher = thread()
     const untilMs = performance.now() + SILENCE_MS
     while (performance.now() < untilMs) {
       await Promise.race([...waits, new Promise((resolve) => setTimeout(resolve, 20))])
       // blocking looks too: queued here behind the awaited one
       for (const { read } of silent) expect(pollOf(read.writer)).toBe('ERR_PIPE_TIMEOUT')
-      const { value } = await blocking(silent[0]?.written.reader as PipeReader, 4, 400)
+      const { value } = await blocking(silent[0]?.written.reader as PipeReader, 4, 400, watcher)
       expect(value).toMatchObject({ code: 'ERR_PIPE_TIMEOUT' })
     }
     for (const { mortal } of silent) mortal.tell()

@@ -162,8 +162,9 @@ export function blocking(
   half: PipeHandle,
   bytes: number,
   timeout = PATIENT.timeout,
+  by = thread(),
 ): Promise<{ value: unknown; atMs: number }> {
-  return thread().run(
+  return by.run(
     ({ PipeReader, PipeWriter }, { handle, bytes, options }) => {
       const now = () => performance.timeOrigin + performance.now()
       const view = new Uint8Array(bytes)
