@@ -167,11 +167,13 @@ describe('whatever it was doing', () => {
           void PipeWriter.from(handle)
             .write(new Uint8Array(1 << 20))
             .catch(() => {})
+        life.ready()
         life.park()
       },
       pipes.map(({ writer }) => handleOf(writer)),
     )
-    await until(() => pipes.every(({ writer }) => stateOf(writer) === OFFERED))
+    // Now the windows are full, and nobody fills them again.
+    await mortal.ready()
     const [first, second] = pipes.map(({ reader }) => reader) as [PipeReader, PipeReader]
     const survivors = [outcome(first.read(new Uint8Array(1 << 20), PATIENT)), blocking(second, 1 << 20)]
     await until(() => stateOf(first) === TAKING && stateOf(second) === TAKING)
