@@ -177,7 +177,9 @@ export class AwaitQueue {
     const { deadline, operation } = pending
     const settled = this.#attempt(pending, () => {
       if (!deadline.passed()) return false
-      if (lookIsDue(operation.memory) && operation.lookAfterPeers()) return true
+      // Only the first of the queue: a look steps, and those behind it have no turn yet.
+      const looks = pending === this.#pending[0] && lookIsDue(operation.memory)
+      if (looks && operation.lookAfterPeers()) return true
       if (deadline.leave()) throw deadline.error()
       return false
     })

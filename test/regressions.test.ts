@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { copySync, PipeReader, pipe } from 'threadpipe'
 import { expect, test } from 'vitest'
-import { HANDOFF, LENT, READ_LOCK, reservedFor } from '../src/layout.ts'
+import { FREE, HANDOFF, LENT, ownerIdentity, READ_LOCK, reservedFor } from '../src/layout.ts'
 import { counting, handleOf, PATIENT, Side, text } from './support/sides.ts'
 import { failureOf, thread, threads, until } from './support/threads.ts'
 
@@ -375,4 +375,19 @@ test('a blocked pipe costs no CPU, queued writers included', async () => {
   // Three threads that each look ten times a second whether the others live, and the test's own timers: 1 % of one core.
   expect((user + system) / 1000).toBeLessThan(40)
   expect(PipeReader.from(handleOf(reader)).stats().readerClosed).toBe(true)
+})
+
+test('C24: an awaited call that is cancelled does not overtake those before it when it looks after its peers', async () => {
+  const { reader, writer } = pipe()
+  const words = new Int32Array(reader.memory)
+  Atomics.store(words, READ_LOCK, ownerIdentity(12345, false))
+  const first = reader.read(new Uint8Array(1), PATIENT)
+  const controller = new AbortController()
+  const second = reader.read(new Uint8Array(1), { ...PATIENT, signal: controller.signal })
+  const write = writer.write('x', PATIENT)
+  Atomics.store(words, READ_LOCK, FREE)
+  controller.abort()
+  await expect(second).rejects.toMatchObject({ name: 'AbortError' })
+  expect(await first).toBe(1)
+  expect(await write).toBe(1)
 })
