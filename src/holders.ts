@@ -1,17 +1,19 @@
 import { platform } from '#platform'
 import type { Half } from './errors.ts'
 import {
-  GONE,
-  HOLDER_ID,
-  HOLDER_START,
-  HOLDER_STATE,
+  DEAD,
   HOLDER_THREAD,
+  HOLDER_USES,
   HOLDER_WORDS,
+  holderId,
+  holderIdentity,
+  holderStart,
+  identityAt,
   MAX_HOLDERS,
+  NOBODY,
   READ_LOCK,
   READER_HOLDERS,
   threadOf,
-  USES,
   WRITE_LOCK,
   WRITER_HOLDERS,
 } from './layout.ts'
@@ -24,89 +26,92 @@ import type { PipeMemory } from './memory.ts'
  */
 
 const HOLDERS = { writer: WRITER_HOLDERS, reader: READER_HOLDERS } as const
-const FREE_SLOT = 0
+/** What this thread takes a slot by: should it die before it has said more, that is enough to see it. */
+const IDENTITY = holderIdentity(platform.system?.id ?? -platform.thread, platform.system?.start ?? 0)
 
 /** Enters this thread as a holder of a half; `uses` if it is going to move bytes, not only to give the half to others. */
-export function enterHolder({ words }: PipeMemory, half: Half, uses: boolean): void {
-  const holder = holderOf(words, half, platform.thread) ?? claim(words, half)
+export function enterHolder(memory: PipeMemory, half: Half, uses: boolean): void {
+  const { words } = memory
+  const holder = holderOf(memory, half, platform.thread) ?? claim(memory, half)
   if (holder === undefined) return
+  if (uses) Atomics.store(words, holder + HOLDER_USES, 1)
   // The number goes last: until then the holder counts as one that is about to use its half.
-  Atomics.store(words, holder + HOLDER_START, platform.system?.start ?? 0)
-  if (uses) Atomics.or(words, holder + HOLDER_STATE, USES)
   Atomics.store(words, holder + HOLDER_THREAD, platform.thread)
 }
 
 /** Notes that a thread has ended, where only the event loop of another one can know. */
-export function noteExit({ words }: PipeMemory, thread: number): void {
+export function noteExit(memory: PipeMemory, thread: number): void {
+  const identity = holderIdentity(-thread, 0)
   for (const half of ['writer', 'reader'] as const) {
-    const holder = holderOf(words, half, thread)
-    if (holder !== undefined) Atomics.or(words, holder + HOLDER_STATE, GONE)
+    for (const holder of holders(memory, half)) {
+      Atomics.compareExchange(memory.nanos, identityAt(holder), identity, DEAD)
+    }
   }
 }
 
 /** Whether a thread that holds a half is known to be dead. */
-export function isDead({ words }: PipeMemory, half: Half, thread: number): boolean {
+export function isDead(memory: PipeMemory, half: Half, thread: number): boolean {
   if (thread === platform.thread) return false
-  const holder = holderOf(words, half, thread)
-  return holder !== undefined && isGone(words, holder)
+  const holder = holderOf(memory, half, thread)
+  return holder !== undefined && isGone(memory, holder)
 }
 
 /** Whether a half has lost a thread that held it, and none that uses it is left, but for one that cannot at the moment. */
-export function isDeserted({ words }: PipeMemory, half: Half, exceptThread: number): boolean {
+export function isDeserted(memory: PipeMemory, half: Half, exceptThread: number): boolean {
+  const { words } = memory
   let lost = false
-  for (const holder of holders(words, half)) {
+  for (const holder of holders(memory, half)) {
     const thread = Atomics.load(words, holder + HOLDER_THREAD)
     if (thread !== 0 && thread === exceptThread) continue
-    const gone = isGone(words, holder)
+    const gone = isGone(memory, holder)
     // One that has not said its number yet is just coming.
-    if (!gone && (thread === 0 || (Atomics.load(words, holder + HOLDER_STATE) & USES) !== 0)) return false
+    if (!gone && (thread === 0 || Atomics.load(words, holder + HOLDER_USES) !== 0)) return false
     lost ||= gone
   }
   return lost
 }
 
 /** The slots that are taken: they are taken from the first on, and never given back. */
-function* holders(words: Int32Array, half: Half): Generator<number> {
+function* holders({ nanos }: PipeMemory, half: Half): Generator<number> {
   for (let i = 0; i < MAX_HOLDERS; i += 1) {
     const holder = HOLDERS[half] + i * HOLDER_WORDS
-    if (Atomics.load(words, holder + HOLDER_ID) === FREE_SLOT) return
+    if (Atomics.load(nanos, identityAt(holder)) === NOBODY) return
     yield holder
   }
 }
 
-function holderOf(words: Int32Array, half: Half, thread: number): number | undefined {
-  for (const holder of holders(words, half)) {
-    if (Atomics.load(words, holder + HOLDER_THREAD) === thread) return holder
+function holderOf(memory: PipeMemory, half: Half, thread: number): number | undefined {
+  for (const holder of holders(memory, half)) {
+    if (Atomics.load(memory.words, holder + HOLDER_THREAD) === thread) return holder
   }
   return undefined
 }
 
-/**
- * Takes a slot; when there is none, that of a dead thread. The id is what it is taken by: should this thread die before it has said more, that is
- * enough to see it.
- */
-function claim(words: Int32Array, half: Half): number | undefined {
-  const id = platform.system?.id ?? -platform.thread
+/** Takes a slot; when there is none, that of a dead thread. */
+function claim(memory: PipeMemory, half: Half): number | undefined {
+  const { words, nanos } = memory
   for (let i = 0; i < MAX_HOLDERS; i += 1) {
     const holder = HOLDERS[half] + i * HOLDER_WORDS
-    if (Atomics.compareExchange(words, holder + HOLDER_ID, FREE_SLOT, id) === FREE_SLOT) return holder
+    if (Atomics.compareExchange(nanos, identityAt(holder), NOBODY, IDENTITY) === NOBODY) return holder
   }
-  for (const holder of holders(words, half)) {
-    const dead = Atomics.load(words, holder + HOLDER_ID)
+  for (const holder of holders(memory, half)) {
+    // What the dead one said holds until this thread says its own: so only that of one that used the half.
+    if (Atomics.load(words, holder + HOLDER_USES) === 0) continue
     const owns = [WRITE_LOCK, READ_LOCK].map((lock) => threadOf(ownerOf(words, lock)))
-    if (owns.includes(Atomics.load(words, holder + HOLDER_THREAD)) || !isGone(words, holder)) continue
-    if (Atomics.compareExchange(words, holder + HOLDER_ID, dead, id) !== dead) continue
-    Atomics.store(words, holder + HOLDER_STATE, 0)
-    return holder
+    if (owns.includes(Atomics.load(words, holder + HOLDER_THREAD)) || !isGone(memory, holder)) continue
+    if (Atomics.compareExchange(nanos, identityAt(holder), DEAD, IDENTITY) === DEAD) return holder
   }
   // More threads than that are not looked after.
   return undefined
 }
 
-function isGone(words: Int32Array, holder: number): boolean {
-  if ((Atomics.load(words, holder + HOLDER_STATE) & GONE) !== 0) return true
-  const id = Atomics.load(words, holder + HOLDER_ID)
-  if (id <= 0 || !platform.hasExited(id, Atomics.load(words, holder + HOLDER_START))) return false
-  Atomics.or(words, holder + HOLDER_STATE, GONE)
-  return true
+function isGone({ nanos }: PipeMemory, holder: number): boolean {
+  for (;;) {
+    const identity = Atomics.load(nanos, identityAt(holder))
+    if (identity === DEAD) return true
+    const id = holderId(identity)
+    if (id <= 0 || !platform.hasExited(id, holderStart(identity))) return false
+    // Another thread may have seen it too, and a third one have taken the slot: then that one is looked at.
+    if (Atomics.compareExchange(nanos, identityAt(holder), identity, DEAD) === identity) return true
+  }
 }

@@ -45,9 +45,9 @@
  *
  * An event is two words: COUNT (grows by one for each wake) and PARKED (1 while somebody may sleep).
  *
- * A holder is four words, so that others can see whether its thread lives: HOLDER_ID (the number the system has for the thread; minus its own where
- * that cannot be had; 0 = free), HOLDER_START (when the system started it, since numbers are used again), HOLDER_THREAD (its own number,
- * as owners of locks give it) and HOLDER_STATE (the bits USES and GONE).
+ * A holder is a BigInt64 and two words, so that others can see whether its thread lives: its identity (the number the system has for the thread,
+ * minus its own where that cannot be had, and when the system started it, since numbers are used again; or NOBODY, or DEAD), HOLDER_THREAD (its own
+ * number, as owners of locks give it) and HOLDER_USES (whether it moves bytes). A slot changes hands by one compareExchange of the identity.
  *
  * ## The handoff slot
  *
@@ -161,14 +161,37 @@ export const WRITER_HOLDERS = 17 * WORDS_PER_LINE
 export const READER_HOLDERS = 33 * WORDS_PER_LINE
 export const MAX_HOLDERS = 64
 export const HOLDER_WORDS = 4
-export const HOLDER_ID = 0
-export const HOLDER_START = 1
 export const HOLDER_THREAD = 2
-export const HOLDER_STATE = 3
-/** The holder moves bytes, or has come to do so; one that has only made the pipe holds the halves without. */
-export const USES = 1
-/** The holder's thread was seen dead. */
-export const GONE = 2
+/** 1: the holder moves bytes, or has come to do so; one that has only made the pipe holds the halves without. */
+export const HOLDER_USES = 3
+
+/** The identity in a slot that was never taken. */
+export const NOBODY = 0n
+/** The identity in a slot whose thread was seen dead. No thread has it: where the number is negative, the start is 0. */
+export const DEAD = -1n
+
+/** What tells a thread from all others, also from those of before and after. */
+export function holderIdentity(id: number, start: number): bigint {
+  return (BigInt(start) << START_SHIFT) | BigInt.asUintN(ID_BITS, BigInt(id))
+}
+
+const ID_BITS = 32
+const START_SHIFT = 32n
+
+/** The number that the system has for a holder; negative where it has none. */
+export function holderId(identity: bigint): number {
+  return Number(BigInt.asIntN(ID_BITS, identity))
+}
+
+/** When the system started a holder. */
+export function holderStart(identity: bigint): number {
+  return Number(identity >> START_SHIFT)
+}
+
+/** Where the identity of the holder at a word lies, in BigInt64s. */
+export function identityAt(holder: number): number {
+  return holder >> 1
+}
 
 const HEADER_BYTES = 49 * LINE_BYTES
 const ERROR_AREAS = [WRITER_DONE, READER_DONE, ABORT_DONE]

@@ -6,7 +6,9 @@ import {
   DRAINED,
   ENDED,
   HANDOFF,
-  HOLDER_ID,
+  HOLDER_WORDS,
+  holderIdentity,
+  identityAt,
   inState,
   LENT,
   LENT_TO,
@@ -27,6 +29,7 @@ import {
   WRITER_HOLDERS,
   writingBy,
 } from '../src/layout.ts'
+import { platform, threadNumber } from '../src/platform/node.ts'
 import { blocking, endMortals, haunt, Mortal, NO_TID, nowMs, outcome, PEER_EXITED } from './support/mortals.ts'
 import { handleOf, PATIENT } from './support/sides.ts'
 import { until } from './support/threads.ts'
@@ -194,8 +197,7 @@ describe('what the owner of a lock has left', () => {
 })
 
 describe('how the system knows threads', () => {
-  const own = wordsOf(pipe().writer)
-  const { id, start } = { id: own[WRITER_HOLDERS + HOLDER_ID] as number, start: own[WRITER_HOLDERS + 1] as number }
+  const { id, start } = platform.system ?? { id: 0, start: 0 }
 
   test.each([
     ['a number that is used again', { ...GHOST, id, start: start - 1 }],
@@ -233,9 +235,9 @@ describe('how the system knows threads', () => {
       life.die('process.exit')
     }, handleOf(writer))
     await mortal.ready()
-    const words = wordsOf(writer)
-    const slots = [0, 1].map((slot) => WRITER_HOLDERS + slot * 4 + HOLDER_ID)
-    for (const slot of slots) words[slot] = -(words[slot] as number)
+    // The second slot is its: as it would have entered itself elsewhere.
+    const elsewhere = holderIdentity(-threadNumber(mortal.worker.threadId), 0)
+    new BigInt64Array(writer.memory)[identityAt(WRITER_HOLDERS + HOLDER_WORDS)] = elsewhere
     const unwatched = outcome(reader.read(new Uint8Array(1), { timeout: 400 }))
     mortal.tell()
     await mortal.gone()

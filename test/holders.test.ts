@@ -2,15 +2,16 @@ import { pipe } from 'threadpipe'
 import { expect, test } from 'vitest'
 import { enterHolder, isDead, isDeserted, noteExit } from '../src/holders.ts'
 import {
-  GONE,
-  HOLDER_ID,
-  HOLDER_START,
-  HOLDER_STATE,
+  DEAD as DEAD_IDENTITY,
   HOLDER_THREAD,
+  HOLDER_USES,
   HOLDER_WORDS,
+  holderId,
+  holderIdentity,
+  holderStart,
+  identityAt,
   MAX_HOLDERS,
   ownerIdentity,
-  USES,
   WRITE_LOCK,
   WRITER_HOLDERS,
 } from '../src/layout.ts'
@@ -24,15 +25,17 @@ const DEAD = { id: NO_TID, start: 1 }
 const FIRST = 1000
 
 /** The memory of a pipe whose maker does not hold the writer, but these do. */
-function heldBy(...holders: (Ghost & { state?: number })[]): PipeMemory {
+function heldBy(...holders: (Ghost & { uses?: number })[]): PipeMemory {
   const { writer } = pipe()
-  for (const [slot, { state, ...ghost }] of holders.entries()) haunt(writer, slot, ghost, state)
+  for (const [slot, { uses, ...ghost }] of holders.entries()) haunt(writer, slot, ghost, uses)
   return openMemory(writer.memory)
 }
 
-const slotOf = ({ words }: PipeMemory, slot: number): number[] => {
+/** Number and start of the system, own number, and whether it uses the half. */
+const slotOf = ({ words, nanos }: PipeMemory, slot: number): (number | undefined)[] => {
   const holder = WRITER_HOLDERS + slot * HOLDER_WORDS
-  return [HOLDER_ID, HOLDER_START, HOLDER_THREAD, HOLDER_STATE].map((word) => words[holder + word] as number)
+  const identity = nanos[identityAt(holder)] as bigint
+  return [holderId(identity), holderStart(identity), words[holder + HOLDER_THREAD], words[holder + HOLDER_USES]]
 }
 
 const ghosts = (count: number, ghost: { id: number; start: number }): Ghost[] =>
@@ -43,7 +46,7 @@ test('a thread is entered once, with what the system knows it by', () => {
   const { id, start } = LIVING
   expect(slotOf(memory, 0)).toEqual([id, start, HERE, 0])
   enterHolder(memory, 'writer', true)
-  expect(slotOf(memory, 0)).toEqual([id, start, HERE, USES])
+  expect(slotOf(memory, 0)).toEqual([id, start, HERE, 1])
   expect(slotOf(memory, 1)).toEqual([0, 0, 0, 0])
 })
 
@@ -61,23 +64,23 @@ test('dead is what the system does not have, or has started since', () => {
   expect(dead).toEqual([false, true, true, false, true, false, false])
   expect(isDead(memory, 'writer', HERE)).toBe(false)
   expect(isDead(memory, 'reader', FIRST + 1)).toBe(false)
-  expect(slotOf(memory, 1)[3]).toBe(USES | GONE)
+  expect(memory.nanos[identityAt(WRITER_HOLDERS + HOLDER_WORDS)]).toBe(DEAD_IDENTITY)
 })
 
 test.each([
   [false, 'nobody', []],
   [false, 'one that lives', [{ ...LIVING, thread: FIRST }]],
-  [false, 'its maker', [{ ...LIVING, thread: FIRST, state: 0 }]],
+  [false, 'its maker', [{ ...LIVING, thread: FIRST, uses: 0 }]],
   [true, 'one that is dead', [{ ...DEAD, thread: FIRST }]],
   [
     true,
     'one that is dead, and its maker',
     [
-      { ...LIVING, thread: FIRST, state: 0 },
+      { ...LIVING, thread: FIRST, uses: 0 },
       { ...DEAD, thread: FIRST + 1 },
     ],
   ],
-  [true, 'its dead maker', [{ ...DEAD, thread: FIRST, state: 0 }]],
+  [true, 'its dead maker', [{ ...DEAD, thread: FIRST, uses: 0 }]],
   [
     false,
     'one that is dead, and one that lives',
@@ -91,10 +94,10 @@ test.each([
     'one that is dead, and one that is just coming',
     [
       { ...DEAD, thread: FIRST },
-      { ...LIVING, start: 0, thread: 0, state: 0 },
+      { ...LIVING, start: 0, thread: 0, uses: 0 },
     ],
   ],
-  [true, 'one that died when it was just coming', [{ ...DEAD, start: 0, thread: 0, state: 0 }]],
+  [true, 'one that died when it was just coming', [{ ...DEAD, start: 0, thread: 0, uses: 0 }]],
   [
     true,
     'one that is dead, and one that cannot help now',
@@ -111,8 +114,8 @@ test.each([
 })
 
 test('an exit is noted of the thread that it was, in either half', () => {
-  const memory = heldBy({ id: -9, start: 0, thread: FIRST }, { id: -10, start: 0, thread: FIRST + 1 })
-  haunt({ memory: memory.buffer, half: 'reader' }, 3, { id: -9, start: 0, thread: FIRST })
+  const memory = heldBy({ id: -FIRST, start: 0, thread: FIRST }, { id: -FIRST - 1, start: 0, thread: FIRST + 1 })
+  haunt({ memory: memory.buffer, half: 'reader' }, 3, { id: -FIRST, start: 0, thread: FIRST })
   for (const slot of [1, 2]) haunt({ memory: memory.buffer, half: 'reader' }, slot, { ...LIVING, thread: slot })
   noteExit(memory, FIRST)
   noteExit(memory, FIRST + 7)
@@ -126,8 +129,8 @@ test('where all slots are taken, that of a dead thread is used again, but not wh
   const memory = heldBy(...ghosts(MAX_HOLDERS, DEAD))
   Atomics.store(memory.words, WRITE_LOCK, ownerIdentity(FIRST, true))
   enterHolder(memory, 'writer', true)
-  expect(slotOf(memory, 0)).toEqual([DEAD.id, DEAD.start, FIRST, USES])
-  expect(slotOf(memory, 1)).toEqual([LIVING.id, LIVING.start, HERE, USES])
+  expect(slotOf(memory, 0)).toEqual([DEAD.id, DEAD.start, FIRST, 1])
+  expect(slotOf(memory, 1)).toEqual([LIVING.id, LIVING.start, HERE, 1])
   expect(isDead(memory, 'writer', FIRST)).toBe(true)
   expect(isDeserted(memory, 'writer', 0)).toBe(false)
   enterHolder(memory, 'writer', true)
@@ -139,4 +142,25 @@ test('more threads than slots can hold the half', () => {
   enterHolder(memory, 'writer', true)
   expect(slotOf(memory, MAX_HOLDERS - 1)[2]).toBe(FIRST + MAX_HOLDERS - 1)
   expect(isDead(memory, 'writer', HERE + 1)).toBe(false)
+})
+
+test('a slot is used again in one step: who looks meanwhile sees the dead thread, or a living one that uses the half', () => {
+  const memory = heldBy(...ghosts(MAX_HOLDERS, DEAD))
+  // as it is when the new holder has taken the slot, and not yet said its number
+  memory.nanos[identityAt(WRITER_HOLDERS)] = holderIdentity(LIVING.id, LIVING.start)
+  expect(isDeserted(memory, 'writer', 0)).toBe(false)
+  expect(slotOf(memory, 0)).toEqual([LIVING.id, LIVING.start, FIRST, 1])
+  noteExit(memory, FIRST)
+  expect(isDeserted(memory, 'writer', 0)).toBe(false)
+  expect(isDead(memory, 'writer', FIRST + 1)).toBe(true)
+})
+
+test('the slot of a dead maker is not used again: it would say that the new holder does not use the half', () => {
+  const memory = heldBy(
+    { ...DEAD, thread: FIRST, uses: 0 },
+    ...ghosts(MAX_HOLDERS - 1, DEAD).map((g) => ({ ...g, thread: g.thread + 1 })),
+  )
+  enterHolder(memory, 'writer', true)
+  expect(slotOf(memory, 0)[2]).toBe(FIRST)
+  expect(slotOf(memory, 1)).toEqual([LIVING.id, LIVING.start, HERE, 1])
 })

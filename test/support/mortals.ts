@@ -3,13 +3,12 @@ import type { Worker, WorkerOptions } from 'node:worker_threads'
 import type { PipeHandle, WaitOptions } from 'threadpipe'
 import { afterAll, expect } from 'vitest'
 import {
-  HOLDER_ID,
-  HOLDER_START,
-  HOLDER_STATE,
   HOLDER_THREAD,
+  HOLDER_USES,
   HOLDER_WORDS,
+  holderIdentity,
+  identityAt,
   READER_HOLDERS,
-  USES,
   WRITER_HOLDERS,
 } from '../../src/layout.ts'
 import type { ThreadScope } from '../../workers/runner.ts'
@@ -194,11 +193,10 @@ export interface Ghost {
 export const NO_TID = 2 ** 30
 
 /** Enters a thread in a slot as if it held the half. */
-export function haunt({ memory, half }: PipeHandle, slot: number, ghost: Ghost, state = USES): void {
+export function haunt({ memory, half }: PipeHandle, slot: number, ghost: Ghost, uses = 1): void {
   const words = new Int32Array(memory)
   const holder = (half === 'writer' ? WRITER_HOLDERS : READER_HOLDERS) + slot * HOLDER_WORDS
-  words[holder + HOLDER_START] = ghost.start
   words[holder + HOLDER_THREAD] = ghost.thread
-  words[holder + HOLDER_STATE] = state
-  Atomics.store(words, holder + HOLDER_ID, ghost.id)
+  words[holder + HOLDER_USES] = uses
+  Atomics.store(new BigInt64Array(memory), identityAt(holder), holderIdentity(ghost.id, ghost.start))
 }
