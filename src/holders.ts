@@ -13,9 +13,11 @@ import {
   NOBODY,
   READ_LOCK,
   READER_HOLDERS,
+  READER_UNLISTED,
   threadOf,
   WRITE_LOCK,
   WRITER_HOLDERS,
+  WRITER_UNLISTED,
 } from './layout.ts'
 import { ownerOf } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
@@ -26,6 +28,7 @@ import type { PipeMemory } from './memory.ts'
  */
 
 const HOLDERS = { writer: WRITER_HOLDERS, reader: READER_HOLDERS } as const
+const UNLISTED = { writer: WRITER_UNLISTED, reader: READER_UNLISTED } as const
 /** What this thread takes a slot by: should it die before it has said more, that is enough to see it. */
 const IDENTITY = holderIdentity(platform.system?.id ?? -platform.thread, platform.system?.start ?? 0)
 
@@ -33,7 +36,10 @@ const IDENTITY = holderIdentity(platform.system?.id ?? -platform.thread, platfor
 export function enterHolder(memory: PipeMemory, half: Half, uses: boolean): void {
   const { words } = memory
   const holder = holderOf(memory, half, platform.thread) ?? claim(memory, half)
-  if (holder === undefined) return
+  if (holder === undefined) {
+    Atomics.store(words, UNLISTED[half], 1)
+    return
+  }
   if (uses) Atomics.store(words, holder + HOLDER_USES, 1)
   // The number goes last: until then the holder counts as one that is about to use its half.
   Atomics.store(words, holder + HOLDER_THREAD, platform.thread)
@@ -59,6 +65,7 @@ export function isDead(memory: PipeMemory, half: Half, thread: number): boolean 
 /** Whether a half has lost a thread that held it, and none that uses it is left, but for one that cannot at the moment. */
 export function isDeserted(memory: PipeMemory, half: Half, exceptThread: number): boolean {
   const { words } = memory
+  if (Atomics.load(words, UNLISTED[half]) !== 0) return false
   let lost = false
   for (const holder of holders(memory, half)) {
     const thread = Atomics.load(words, holder + HOLDER_THREAD)
@@ -101,7 +108,7 @@ function claim(memory: PipeMemory, half: Half): number | undefined {
     if (owns.includes(Atomics.load(words, holder + HOLDER_THREAD)) || !isGone(memory, holder)) continue
     if (Atomics.compareExchange(nanos, identityAt(holder), DEAD, IDENTITY) === DEAD) return holder
   }
-  // More threads than that are not looked after.
+  // More threads than that are not looked after; then nobody can say that all are dead.
   return undefined
 }
 

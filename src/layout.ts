@@ -33,6 +33,7 @@
  * | 7    | READER_DONE          | how the reader half ended                 | its closers, who sees death | every event        |
  * | 7    | ABORT_DONE           | how the pipe was aborted                  | aborters                    | every event        |
  * | 7    | …_ERROR_LENGTH       | bytes of error text behind each           | who moved DONE to WRITING   |                    |
+ * | 7    | WRITER_UNLISTED, READER_UNLISTED | 1: threads hold it that found no slot | such threads     |                    |
  * | 8    | WRITER_WAIT (n)      | time writers waited                       | writers, atomically         |                    |
  * | 8    | READER_WAIT (n)      | time readers waited                       | readers, atomically         |                    |
  * | 8    | …_PARKS              | times writers, readers went to sleep      | each, atomically            |                    |
@@ -143,6 +144,8 @@ export const WRITER_DONE = 7 * WORDS_PER_LINE
 export const READER_DONE = 7 * WORDS_PER_LINE + 2
 export const ABORT_DONE = 7 * WORDS_PER_LINE + 4
 export const ERROR_LENGTH_OFFSET = 1
+export const WRITER_UNLISTED = 7 * WORDS_PER_LINE + 6
+export const READER_UNLISTED = 7 * WORDS_PER_LINE + 7
 
 // line 8: time and parks
 export const WRITER_WAIT = 8 * FLOATS_PER_LINE

@@ -141,7 +141,12 @@ test('more threads than slots can hold the half', () => {
   const memory = heldBy(...ghosts(MAX_HOLDERS, LIVING))
   enterHolder(memory, 'writer', true)
   expect(slotOf(memory, MAX_HOLDERS - 1)[2]).toBe(FIRST + MAX_HOLDERS - 1)
-  expect(isDead(memory, 'writer', HERE + 1)).toBe(false)
+  // They are not looked after, and so are waited for when all that have a slot are dead.
+  for (const [slot, ghost] of ghosts(MAX_HOLDERS, DEAD).entries()) {
+    haunt({ memory: memory.buffer, half: 'writer' }, slot, ghost)
+  }
+  expect(isDead(memory, 'writer', FIRST)).toBe(true)
+  expect(isDeserted(memory, 'writer', 0)).toBe(false)
 })
 
 test('a slot is used again in one step: who looks meanwhile sees the dead thread, or a living one that uses the half', () => {
