@@ -122,7 +122,8 @@ export class AwaitQueue {
   #beat(): void {
     const first = this.#pending[0]
     if (first === undefined || performance.now() - first.startedMs < LOOK_MS) return
-    const settled = lookIsDue(first.operation.memory) && this.#attempt(first, () => first.operation.lookAfterPeers())
+    const settled =
+      lookIsDue(first.operation.memory) && this.#attempt(first, () => first.operation.lookAfterPeers(false))
     if (settled || !first.operation.prepared) this.#pump()
   }
 
@@ -179,7 +180,7 @@ export class AwaitQueue {
       if (!deadline.passed()) return false
       // Only the first of the queue: a look steps, and those behind it have no turn yet.
       const looks = pending === this.#pending[0] && lookIsDue(operation.memory)
-      if (looks && operation.lookAfterPeers()) return true
+      if (looks && operation.lookAfterPeers(false)) return true
       if (deadline.leave()) throw deadline.error()
       return false
     })

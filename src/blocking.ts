@@ -62,7 +62,8 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
     if (operation.step()) return
     const late = deadline.passed()
     if ((late || performance.now() - startedMs >= LOOK_MS) && lookIsDue(operation.memory)) {
-      if (operation.lookAfterPeers()) return
+      // With a time-out, this thread itself may yet come to the help of the other side.
+      if (operation.lookAfterPeers(timeoutMs === undefined)) return
     }
     if (late) {
       if (deadline.leave()) throw deadline.error()

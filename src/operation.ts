@@ -131,9 +131,14 @@ export abstract class Operation {
     }
   }
 
-  /** Looks whether a thread that it waits for has died; then what it waits for has changed. @returns FINISHED if it is over with that */
-  lookAfterPeers(): boolean {
-    const exceptThread = this.awaited ? 0 : threadOf(this.owner)
+  /**
+   * Looks whether a thread that it waits for has died; then what it waits for has changed.
+   *
+   * @param forGood whether its own thread does nothing else before it is over
+   * @returns FINISHED if it is over with that
+   */
+  lookAfterPeers(forGood: boolean): boolean {
+    const exceptThread = forGood ? threadOf(this.owner) : 0
     const orphaned = lookAfter(this.memory, this.half, this.queued, exceptThread)
     if (this.step()) return FINISHED
     // The match that it is in stays as the dead thread has left it.

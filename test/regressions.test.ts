@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { copySync, PipeReader, pipe } from 'threadpipe'
 import { expect, test } from 'vitest'
 import { FREE, HANDOFF, LENT, ownerIdentity, READ_LOCK, reservedFor } from '../src/layout.ts'
+import { haunt, NO_TID } from './support/mortals.ts'
 import { counting, handleOf, PATIENT, Side, text } from './support/sides.ts'
 import { failureOf, thread, threads, until } from './support/threads.ts'
 
@@ -390,4 +391,18 @@ test('C24: an awaited call that is cancelled does not overtake those before it w
   await expect(second).rejects.toMatchObject({ name: 'AbortError' })
   expect(await first).toBe(1)
   expect(await write).toBe(1)
+})
+
+test('C28: a thread that polls, and is itself another writer, does not take the death of one for the end', () => {
+  const { reader, writer } = pipe({ capacity: 8 })
+  expect(writer.writeSync('a')).toBe(1)
+  expect(reader.readSync(new Uint8Array(1))).toBe(1)
+  haunt(writer, 1, { id: NO_TID, start: 1, thread: 1_000_000 })
+  for (const timeout of [0, 150]) {
+    expect(() => reader.readSync(new Uint8Array(1), { timeout })).toThrow(expect.objectContaining(TIMED_OUT))
+  }
+  expect(writer.writeSync('b')).toBe(1)
+  expect(reader.readSync(new Uint8Array(1))).toBe(1)
+  // Without a time-out nobody else could write any more.
+  expect(() => reader.readSync(new Uint8Array(1))).toThrow(expect.objectContaining({ code: 'ERR_PIPE_PEER_EXITED' }))
 })
