@@ -2,7 +2,7 @@ import { platform } from '#platform'
 import { Deadline } from './deadline.ts'
 import { helpEnd } from './ending.ts'
 import { cancelled, timedOut, withProgress } from './errors.ts'
-import { LOOK_MS, lookIsDue } from './liveness.ts'
+import { lookIsDue } from './liveness.ts'
 import type { Operation } from './operation.ts'
 import { countPark, countWait } from './stats.ts'
 import { parkAsync, spin } from './waiting.ts'
@@ -121,7 +121,7 @@ export class AwaitQueue {
   /** Now and then while a call is pending: looks after the threads it waits for. */
   #beat(): void {
     const first = this.#pending[0]
-    if (first === undefined || performance.now() - first.startedMs < LOOK_MS) return
+    if (first === undefined) return
     const settled =
       lookIsDue(first.operation.memory) && this.#attempt(first, () => first.operation.lookAfterPeers(false))
     if (settled || !first.operation.prepared) this.#pump()
