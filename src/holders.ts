@@ -113,12 +113,11 @@ function claim(memory: PipeMemory, half: Half): number | undefined {
 }
 
 function isGone({ nanos }: PipeMemory, holder: number): boolean {
-  for (;;) {
-    const identity = Atomics.load(nanos, identityAt(holder))
-    if (identity === DEAD) return true
-    const id = holderId(identity)
-    if (id <= 0 || !platform.hasExited(id, holderStart(identity))) return false
-    // Another thread may have seen it too, and a third one have taken the slot: then that one is looked at.
-    if (Atomics.compareExchange(nanos, identityAt(holder), identity, DEAD) === identity) return true
-  }
+  const identity = Atomics.load(nanos, identityAt(holder))
+  if (identity === DEAD) return true
+  const id = holderId(identity)
+  if (id <= 0 || !platform.hasExited(id, holderStart(identity))) return false
+  const seen = Atomics.compareExchange(nanos, identityAt(holder), identity, DEAD)
+  // If neither, another thread has seen it too, and a third one has taken the slot: that one lives.
+  return seen === identity || seen === DEAD
 }

@@ -88,7 +88,7 @@
  * | taken     | HANDOFF TAKING → OFFERED, IDLE        | load of HANDOFF                | LEFT; the whole window is free again  |
  * | locked    | a LOCK becomes free                   | compareExchange to the owner   | the slot between two owners, counters |
  * | ended     | HANDOFF gains ENDED                   | load of HANDOFF                | the DONE words                        |
- * | died      | the end of a thread                   | the system's word; GONE        | all that it did                       |
+ * | died      | the end of a thread                   | the system's word; DEAD        | all that it did                       |
  * | explained | a DONE word moves WRITING → FAILED    | load of that DONE word         | the error text                        |
  */
 

@@ -202,6 +202,7 @@ export const real = {
   store: Atomics.store,
   notify: Atomics.notify,
   wait: Atomics.wait,
+  waitAsync: Atomics.waitAsync,
   add: Atomics.add,
   and: Atomics.and,
   or: Atomics.or,
@@ -247,6 +248,8 @@ export const DIED_AT = 22
 export const DEEDS = 23
 /** A bit for each thread whose part is the same as that of the thread before it: it begins after that one. */
 export const TWINS = 25
+/** 1 = a schedule is left where it meets a state that was there before. */
+export const LEAVES = 26
 /** Deeds when a state was met that was there before: from there on no more choices are tried. */
 export const PRUNED_AT = 24
 

@@ -4,16 +4,18 @@ import { fileURLToPath } from 'node:url'
 import { THREAD_ARGS } from '../../workers/start.ts'
 import type { Exploration } from './explorer.ts'
 import type { Task } from './main.ts'
+import { SCENARIOS, type Scenario } from './scenarios.ts'
 
 /**
  * Processes that explore, one on each core: all threads of an exploration take turns, so one core is enough for them, and to hand the baton over within
  * a core takes a tenth of the time that it takes to wake another.
  *
- * @returns by name, what will come of each scenario; they are begun in the order given
+ * @returns by name, what will come of each scenario
  */
 export function exploreAll(tasks: readonly Task[]): Map<string, Promise<Exploration>> {
   const results = new Map(tasks.map((task) => [task.scenario, deferred()]))
-  const waiting = [...tasks]
+  // The longest first, so that no core is left without work.
+  const waiting = [...tasks].sort((a, b) => weightOf(b) - weightOf(a))
   for (const core of cores()) {
     const child = startOn(core)
     const next = (): void => {
@@ -26,6 +28,7 @@ export function exploreAll(tasks: readonly Task[]): Map<string, Promise<Explorat
       next()
     })
     child.on('exit', (code, signal) => {
+      if (code === 0) return
       for (const { reject } of results.values()) reject(new Error(`an exploring process ended: ${code ?? signal}`))
     })
     next()
@@ -51,6 +54,12 @@ function cores(): (number | undefined)[] {
 }
 
 const MAX_PROCESSES = 4
+
+/** How long a scenario takes beside others, roughly: threads count, and deaths. */
+function weightOf({ scenario }: Task): number {
+  const { parts, victim } = SCENARIOS.find(({ name }) => name === scenario) as Scenario
+  return parts.length + (victim === undefined ? 0 : 0.5)
+}
 
 function deferred() {
   let resolve: (value: Exploration) => void = () => {}

@@ -17,6 +17,7 @@ import {
   NOTIFIES,
   READS,
   RUNNABLE,
+  real,
   SPINNING,
   STEP,
   STOP,
@@ -34,8 +35,9 @@ export class Stopped extends Error {}
 
 /** Stands for whether a thread lives, among the words. */
 const LIVES = 4000
-/** So many looks at a word, and then another with the same result, are a spin. Code that does not spin looks twice in a row at most. */
-const SPINNING_LOADS = 2
+/** So many looks at a word, and then another with the same result, are a spin. Code that does not spin looks three times in a row at most. */
+const SPINNING_LOADS = 4
+const DEAD_IDENTITY = -1n
 
 interface Timer {
   atMs: number
@@ -55,6 +57,8 @@ export class Gate {
   #races!: Races
   /** Words that do not matter to anybody's course: no steps of their own. */
   readonly #counters: ReadonlySet<number>
+  /** The first word of the holders. */
+  readonly #holders: number
   readonly #nameOf: (word: number) => string
   /** Views that stand for typed arrays over the memory, to see plain accesses. */
   readonly #views = new WeakMap<object, Int32Array>()
@@ -75,6 +79,7 @@ export class Gate {
     memory: SharedArrayBuffer
     scheduler: Scheduler
     counters: ReadonlySet<number>
+    holders: number
     nameOf: (word: number) => string
   }) {
     this.#board = options.board
@@ -82,6 +87,7 @@ export class Gate {
     this.#memory = options.memory
     this.#scheduler = options.scheduler
     this.#counters = options.counters
+    this.#holders = options.holders
     this.#nameOf = options.nameOf
   }
 
@@ -108,6 +114,7 @@ export class Gate {
 
   /** Gives the baton away until its status is RUNNABLE again. */
   leave(): void {
+    if (this.#board.flags[STOP] === 1) throw new Stopped()
     this.#yieldTo(this.#guard(() => this.#scheduler.next(this.#me, false)))
   }
 
@@ -186,27 +193,29 @@ export class Gate {
     }
     const plain = (view: Int32Array): Int32Array => this.#views.get(view) ?? view
 
+    const gated: Record<string, unknown> = {}
     const replace = (
-      name: string,
+      name: keyof typeof real,
       operation: (words: Int32Array, word: number, a: number, b: number) => number,
     ): void => {
-      const original = (Atomics as unknown as Record<string, (...args: unknown[]) => unknown>)[name] as (
-        ...args: unknown[]
-      ) => unknown
-      Object.defineProperty(Atomics, name, {
-        configurable: true,
-        value: (view: Int32Array, word: number, a: number, b: number): unknown => {
-          const words = mine(view)
-          if (words === undefined || !this.active) {
-            if (this.active && view.buffer === this.#memory) return original(view, word, a, b)
-            return original(plain(view), word, a, b)
-          }
-          if (this.#counters.has(word)) return original(words, word, a, b)
-          return operation(words, word, a, b)
-        },
-      })
+      const original = real[name] as (...args: unknown[]) => unknown
+      gated[name] = (view: Int32Array, word: number, a: number, b: number): unknown => {
+        if (this.active && (view as object) instanceof BigInt64Array && word * 2 >= this.#holders) {
+          return this.#identity(name, word, () => original(view, word, a, b) as bigint)
+        }
+        const words = mine(view)
+        if (words === undefined || !this.active) {
+          if (this.active && view.buffer === this.#memory) return original(view, word, a, b)
+          return original(plain(view), word, a, b)
+        }
+        if (this.#counters.has(word)) return original(words, word, a, b)
+        return operation(words, word, a, b)
+      }
     }
-    const change = (name: string, next: (old: number, a: number, b: number) => number): void =>
+    const change = (
+      name: 'add' | 'and' | 'or' | 'exchange' | 'compareExchange',
+      next: (old: number, a: number, b: number) => number,
+    ): void =>
       replace(name, (words, word, a, b) => {
         this.step(WRITES, word)
         const old = words[word] as number
@@ -218,9 +227,9 @@ export class Gate {
           this.#races.release(word)
         }
         this.#lastLoad = NO_WORD
-        this.observe(name === 'store' ? 0 : old)
+        this.observe(old)
         this.trace(`${name} ${this.#nameOf(word)}: ${old}${writes ? ` -> ${value}` : ' stays'}`)
-        return name === 'store' ? a : old
+        return old
       })
     change('add', (old, a) => old + a)
     change('and', (old, a) => old & a)
@@ -239,9 +248,10 @@ export class Gate {
     })
     replace('load', (words, word) => this.#load(words, word))
 
-    const original = { wait: Atomics.wait, notify: Atomics.notify, waitAsync: Atomics.waitAsync }
-    const define = (name: string, value: unknown): void =>
-      void Object.defineProperty(Atomics, name, { configurable: true, value })
+    const original = { wait: real.wait, notify: real.notify, waitAsync: real.waitAsync }
+    const define = (name: string, value: unknown): void => {
+      gated[name] = value
+    }
     define('wait', (view: Int32Array, word: number, value: number, timeoutMs = Infinity) => {
       const words = mine(view)
       if (words === undefined || !this.active) return original.wait(plain(view), word, value, timeoutMs)
@@ -257,8 +267,24 @@ export class Gate {
       if (words === undefined || !this.active) return original.waitAsync(plain(view), word, value)
       return this.#waitAsync(words, word, value)
     })
+    // An object of its own: one whose methods are replaced is slow.
+    Object.defineProperty(globalThis, 'Atomics', { value: { ...gated } })
     this.#installTime()
     this.#installViews()
+  }
+
+  /** An operation on what a holder is known by. */
+  #identity(name: string, index: number, operate: () => bigint): bigint {
+    const word = index * 2
+    this.step(name === 'load' ? READS : WRITES, word)
+    this.#lastLoad = NO_WORD
+    const value = operate()
+    this.observe(Number(value % 65536n))
+    if (name !== 'load') this.#rehash(word, 0, this.#board.flags[DEEDS] as number)
+    // edge: died. Who reads that a thread is dead knows it from one whom the system has told.
+    if (value === DEAD_IDENTITY) this.#races.acquireFrom(this.#board.flags[VICTIM] as number)
+    this.trace(`${name} identity at ${this.#nameOf(word)}: ${value}`)
+    return value
   }
 
   #load(words: Int32Array, word: number): number {

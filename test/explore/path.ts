@@ -93,12 +93,15 @@ export class Path {
       const footprint = footprints.get(choice)
       if (about === undefined || footprint === undefined) continue
       let at = deeds
+      let seen = false
       for (; at < end; at += 1) {
         const next = deedOf(done[at] as number)
-        if (next.thread === about.thread) break
+        seen = next.thread === about.thread
+        if (seen) break
         footprint.add(next)
       }
-      if (at > known) footprint.unknown = true
+      // What comes after a state that was there before is not all that can come.
+      if (at > known || (!seen && flags[PRUNED] === 1)) footprint.unknown = true
     }
   }
 

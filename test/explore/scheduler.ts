@@ -14,6 +14,7 @@ import {
   GIVEN_AT,
   GIVEN_COUNT,
   KILLED,
+  LEAVES,
   MADE_COUNT,
   MADE_INTS,
   MAX_POINTS,
@@ -85,6 +86,7 @@ export class Scheduler {
       return this.#apply(choice, current)
     }
     this.#note(step, usual, current, goesOn)
+    if (flags[PRUNED] === 1 && flags[LEAVES] === 1) return CONTROLLER
     return this.#apply(usual, current)
   }
 

@@ -66,14 +66,7 @@ const bearers = new Set([
   layout.WRITER_DONE,
   layout.READER_DONE,
   layout.ABORT_DONE,
-  ...holderStates(),
 ])
-
-function holderStates(): number[] {
-  return [layout.WRITER_HOLDERS, layout.READER_HOLDERS].flatMap((first) =>
-    Array.from({ length: layout.MAX_HOLDERS }, (_, i) => first + i * layout.HOLDER_WORDS + layout.HOLDER_STATE),
-  )
-}
 
 const gate: Gate = new Gate({
   board,
@@ -81,6 +74,7 @@ const gate: Gate = new Gate({
   memory,
   scheduler: new Scheduler(board, new Int32Array(memory)),
   counters: new Set([layout.WRITER_PARKS, layout.READER_PARKS]),
+  holders: layout.WRITER_HOLDERS,
   nameOf: (word) => names.get(word) ?? names.get(word - 1)?.concat(' parked') ?? `word ${word}`,
 })
 const races = new Races(board, me, bearers, (message) => gate.fault(message))
