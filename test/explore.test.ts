@@ -13,7 +13,7 @@ import { allowMs } from './support/watchdog.ts'
 
 /** Preemptions: with four threads there are 200,000 schedules with two, which `npm run prove` runs. */
 const boundOf = (threads: number): number => (threads < 4 ? 2 : 1)
-const LIMIT_MS = 240_000
+const LIMIT_MS = 600_000
 
 const totals = { schedules: 0, deaths: 0, steps: 0 }
 const explorations = exploreAll(SCENARIOS.map(({ name, parts }) => ({ scenario: name, bound: boundOf(parts.length) })))
