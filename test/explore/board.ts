@@ -240,8 +240,6 @@ export const POLLS = 17
 export const STEP_LIMIT = 18
 /** 1 = a text of all that is done is kept. */
 export const TRACING = 19
-/** 1 = no choices: each thread runs until it must wait. */
-export const ALONE = 20
 export const BUFFERED = 21
 /** The step at which the victim died, or came to its end. */
 export const DIED_AT = 22

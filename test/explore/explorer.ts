@@ -5,7 +5,6 @@ import { createMemory } from '../../src/memory.ts'
 import { THREAD_ARGS } from '../../workers/start.ts'
 import type { Event } from './actor.ts'
 import {
-  ALONE,
   BOUND,
   Board,
   BUFFERED,
@@ -35,7 +34,7 @@ import {
 import { judge } from './judge.ts'
 import { type Choice, Path } from './path.ts'
 import { SCENARIOS, type Scenario, WINDOW } from './scenarios.ts'
-import { Fault, Scheduler } from './scheduler.ts'
+import { Scheduler } from './scheduler.ts'
 import type { ThreadData } from './thread.ts'
 
 /** A time that may run out at any moment is at most this long, in ms; the polls of the lock and of the search for the dead are longer. */
@@ -163,7 +162,6 @@ export class Explorer {
     flags[STEP_LIMIT] = STEPS
     flags[TWINS] = (scenario.twins ?? []).reduce((bits, thread) => bits | (1 << thread), 0)
     flags[BUFFERED] = buffered ? 1 : 0
-    flags[ALONE] = 0
     // Calls that are awaited cannot be left in the middle without a trace.
     flags[LEAVES] = scenario.awaits === true ? 0 : 1
     flags[GIVEN_AT] = 0
@@ -230,5 +228,3 @@ function parseReplay(text: string): { name: string; points: Choice[] } {
     })
   return { name: text.slice(0, at), points }
 }
-
-export { Fault }

@@ -1,5 +1,4 @@
 import {
-  ALONE,
   BLOCKED,
   BOUND,
   type Board,
@@ -76,7 +75,6 @@ export class Scheduler {
     if (step > (flags[STEP_LIMIT] as number)) throw new Fault(`no end after ${step} steps`)
     const usual = goesOn ? current : this.#firstEnabled(current + 1)
     if (usual === undefined) return this.#whenNobodyCan()
-    if (flags[ALONE] === 1) return this.#apply(usual, current)
     const at = flags[GIVEN_AT] as number
     if (at < (flags[GIVEN_COUNT] as number)) {
       if (this.#board.given[at * 2] !== step) return this.#apply(usual, current)
