@@ -1,23 +1,23 @@
 import type { PipeReader, PipeWriter } from 'threadpipe'
-import { type Board, BUFFERED, CLOCK } from './board.ts'
+import { type Board, BUFFERED, CLOCK, STEP } from './board.ts'
 import { type Gate, Stopped } from './gate.ts'
 import type { Races } from './races.ts'
 
 /** What a part of a scenario did, and what came of it. */
 export interface Event {
   op: 'write' | 'read' | 'close' | 'fail' | 'abort'
-  half?: 'reader' | 'writer'
+  half?: 'reader' | 'writer' | undefined
   /** Which write: its bytes carry the number. */
-  id?: number
-  asked?: number
+  id?: number | undefined
+  asked?: number | undefined
   /** What the call gave: bytes, or null for the end of file; undefined if it threw. */
-  n?: number | null
+  n?: number | null | undefined
   /** The bytes that a read gave. */
-  bytes?: number[]
+  bytes?: number[] | undefined
   /** The code, or else the message, of what it threw. */
-  error?: string
+  error?: string | undefined
   /** bytesWritten or bytesRead of what it threw. */
-  progress?: number
+  progress?: number | undefined
   /** Steps of the schedule before and after the call. */
   from: number
   to: number
@@ -44,7 +44,6 @@ export class Actor {
   readonly #gate: Gate
   readonly #races: Races
   readonly #threadpipe: { PipeReader: typeof PipeReader; PipeWriter: typeof PipeWriter }
-  readonly #nowStep: () => number
   #events: Event[] = []
   #writer: PipeWriter | undefined
   #reader: PipeReader | undefined
@@ -58,7 +57,6 @@ export class Actor {
     gate: Gate
     races: Races
     threadpipe: { PipeReader: typeof PipeReader; PipeWriter: typeof PipeWriter }
-    nowStep: () => number
   }) {
     this.#me = options.me
     this.#memory = options.memory
@@ -66,7 +64,6 @@ export class Actor {
     this.#gate = options.gate
     this.#races = options.races
     this.#threadpipe = options.threadpipe
-    this.#nowStep = options.nowStep
   }
 
   begin(bits: number): void {
@@ -81,8 +78,9 @@ export class Actor {
 
   end(): void {
     for (const { target, copy } of this.#targets) {
-      if (!target.every((byte, i) => byte === copy[i]))
-        this.#gate.fail('a target was touched after its read had ended (C5)')
+      for (let i = 0; i < target.length; i += 1) {
+        if (target[i] !== copy[i]) this.#gate.fail('a target was touched after its read had ended (C5)')
+      }
     }
     this.#board.writeLog(this.#me, this.#events)
   }
@@ -99,18 +97,20 @@ export class Actor {
 
   /** The bytes of write `id`: each says which write it is of, and where it stands in it. */
   bytes(id: number, length: number): Uint8Array {
-    return Uint8Array.from({ length }, (_, i) => (id << this.#bits) | (i & ((1 << this.#bits) - 1)))
+    const bytes = new Uint8Array(length)
+    for (let i = 0; i < length; i += 1) bytes[i] = (id << this.#bits) | (i & ((1 << this.#bits) - 1))
+    return bytes
   }
 
   writeSync(id: number, length: number, options?: Options): void {
     const source = this.bytes(id, length)
-    this.#callSync({ op: 'write', id, asked: length }, () => this.writer.writeSync(source, options))
+    this.#callSync('write', id, length, () => this.writer.writeSync(source, options))
     source.fill(POISON)
   }
 
   async write(id: number, length: number, options?: Options): Promise<void> {
     const source = this.bytes(id, length)
-    await this.#call({ op: 'write', id, asked: length }, () => this.writer.write(source, options))
+    await this.#call('write', id, length, () => this.writer.write(source, options))
     source.fill(POISON)
   }
 
@@ -119,13 +119,13 @@ export class Actor {
     const source = this.bytes(id, length)
     const ends = lengths.map((_, i) => lengths.slice(0, i + 1).reduce((sum, n) => sum + n, 0))
     const pieces = ends.map((end, i) => source.subarray(end - (lengths[i] as number), end))
-    this.#callSync({ op: 'write', id, asked: length }, () => this.writer.writevSync(pieces, options))
+    this.#callSync('write', id, length, () => this.writer.writevSync(pieces, options))
   }
 
   /** @param amid what is done while the bytes are lent */
   writeInPlaceSync(id: number, size: number, options?: Options, amid?: () => void): void {
     const source = this.bytes(id, size)
-    this.#callSync({ op: 'write', id, asked: size }, () =>
+    this.#callSync('write', id, size, () =>
       this.writer.writeInPlaceSync(
         size,
         (lent) => {
@@ -140,20 +140,20 @@ export class Actor {
 
   readSync(length: number, options?: Options): Event {
     const target = new Uint8Array(length)
-    const event = this.#callSync({ op: 'read', asked: length }, () => this.reader.readSync(target, options))
+    const event = this.#callSync('read', undefined, length, () => this.reader.readSync(target, options))
     return this.#gave(event, target)
   }
 
   async read(length: number, options?: Options): Promise<Event> {
     const target = new Uint8Array(length)
-    const event = await this.#call({ op: 'read', asked: length }, () => this.reader.read(target, options))
+    const event = await this.#call('read', undefined, length, () => this.reader.read(target, options))
     return this.#gave(event, target)
   }
 
   /** Consumes at most `most` of the bytes that it is lent. */
   readInPlaceSync(most: number, options?: Options): Event {
     let bytes: number[] = []
-    const event = this.#callSync({ op: 'read', asked: most }, () =>
+    const event = this.#callSync('read', undefined, most, () =>
       this.reader.readInPlaceSync((lent) => {
         this.#races.read(lent.byteOffset, lent.length)
         bytes = Array.from(lent.subarray(0, most))
@@ -175,15 +175,15 @@ export class Actor {
   }
 
   close(half: 'reader' | 'writer'): void {
-    this.#end({ op: 'close', half }, () => this[half].close())
+    this.#end('close', half, () => this[half].close())
   }
 
   closeWithError(half: 'reader' | 'writer', message: string): void {
-    this.#end({ op: 'fail', half }, () => this[half].closeWithError(new RangeError(message)))
+    this.#end('fail', half, () => this[half].closeWithError(new RangeError(message)))
   }
 
   abort(half: 'reader' | 'writer', message: string): void {
-    this.#end({ op: 'abort', half }, () => this[half].abort(new RangeError(message)))
+    this.#end('abort', half, () => this[half].abort(new RangeError(message)))
   }
 
   /** Waits for another part, by other means than the pipe. */
@@ -208,55 +208,64 @@ export class Actor {
   }
 
   /** Noted before it is done: its thread may die over it. */
-  #end(begun: Partial<Event> & { op: Event['op'] }, close: () => void): void {
-    const event: Event = { ...begun, from: this.#nowStep(), to: NEVER, atMs: 0 }
+  #end(op: Event['op'], half: 'reader' | 'writer', close: () => void): void {
+    const event = this.#begun(op, half, undefined, undefined)
+    event.to = NEVER
     this.#events.push(event)
     this.#gate.mayWait = false
     close()
     this.#gate.mayWait = true
-    Object.assign(event, this.#now)
-    this.#gate.trace(`${event.op} of the ${event.half}`)
+    this.#over(event)
+    this.#gate.trace(() => `${op} of the ${half}`)
   }
 
-  #callSync(begun: Partial<Event> & { op: Event['op'] }, call: () => number | null): Event {
-    const from = this.#nowStep()
+  #callSync(op: Event['op'], id: number | undefined, asked: number, call: () => number | null): Event {
+    const event = this.#begun(op, undefined, id, asked)
     try {
-      return this.#note({ ...begun, n: call(), from, ...this.#now })
+      event.n = call()
     } catch (error) {
-      return this.#failed(begun, from, error)
+      this.#failed(event, error)
     }
+    return this.#note(event)
   }
 
-  async #call(begun: Partial<Event> & { op: Event['op'] }, call: () => Promise<number | null>): Promise<Event> {
-    const from = this.#nowStep()
+  async #call(op: Event['op'], id: number | undefined, asked: number, call: () => Promise<number | null>) {
+    const event = this.#begun(op, undefined, id, asked)
     try {
-      const n = await call()
-      return this.#note({ ...begun, n, from, ...this.#now })
+      event.n = await call()
     } catch (error) {
-      return this.#failed(begun, from, error)
+      this.#failed(event, error)
     }
+    return this.#note(event)
   }
 
-  #failed(begun: Partial<Event> & { op: Event['op'] }, from: number, error: unknown): Event {
+  #begun(op: Event['op'], half: Event['half'], id: number | undefined, asked: number | undefined): Event {
+    const from = this.#board.flags[STEP] as number
+    const [n, bytes, error, progress] = [undefined, undefined, undefined, undefined]
+    return { op, half, id, asked, n, bytes, error, progress, from, to: 0, atMs: 0 }
+  }
+
+  #over(event: Event): void {
+    event.to = this.#board.flags[STEP] as number
+    event.atMs = this.#board.times[CLOCK] as number
+  }
+
+  #failed(event: Event, error: unknown): void {
     if (error instanceof Stopped) throw error
     const { code, message, name, bytesWritten, bytesRead } = error as Error & {
       code?: string
       bytesWritten?: number
       bytesRead?: number
     }
-    const said = typeof code === 'string' ? code : `${name}: ${message}`
-    return this.#note({ ...begun, error: said, progress: bytesWritten ?? bytesRead ?? 0, from, ...this.#now })
-  }
-
-  get #now(): { to: number; atMs: number } {
-    return { to: this.#nowStep(), atMs: this.#board.times[CLOCK] as number }
+    event.error = typeof code === 'string' ? code : `${name}: ${message}`
+    event.progress = bytesWritten ?? bytesRead ?? 0
   }
 
   #note(event: Event): Event {
-    this.#gate.trace(
-      `${event.op}${event.id === undefined ? '' : ` ${event.id}`}(${event.asked ?? event.half}) gives ${event.error ?? event.n}`,
-    )
-    if (event.op === 'write' && event.error === undefined) this.#checkTaken(event)
+    const { op, id, asked, half, error, n } = event
+    this.#over(event)
+    this.#gate.trace(() => `${op}${id === undefined ? '' : ` ${id}`}(${asked ?? half}) gives ${error ?? n}`)
+    if (op === 'write' && error === undefined) this.#checkTaken(event)
     this.#events.push(event)
     return event
   }
@@ -272,8 +281,9 @@ export class Actor {
 
   #gave(event: Event, target: Uint8Array): Event {
     const n = event.error === undefined ? (event.n ?? 0) : (event.progress ?? 0)
-    event.bytes = Array.from(target.subarray(0, n))
-    this.#targets.push({ target, copy: new Uint8Array(target) })
+    event.bytes = []
+    for (let i = 0; i < n; i += 1) event.bytes.push(target[i] as number)
+    this.#targets.push({ target, copy: target.slice() })
     return event
   }
 }

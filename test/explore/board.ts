@@ -16,7 +16,7 @@ const LOG_BYTES = 16 * 1024
 const TEXT_BYTES = 64 * 1024
 const VISITED_SLOTS = 2 ** 21
 /** Words of the pipe's header that clocks are kept for. */
-const CLOCKED_WORDS = 1024
+export const CLOCKED_WORDS = 1024
 /** Bytes of a pipe's memory, its header included, that accesses are kept for. */
 const TRACKED_BYTES = 16 * 1024
 
@@ -27,6 +27,10 @@ export const BLOCKED = 1
 export const SPINNING = 2
 export const DONE = 3
 export const DEAD = 4
+
+const ZEROS = new Uint8Array(TRACKED_BYTES * (MAX_THREADS + 1) * 4)
+const ENCODER = new TextEncoder()
+const DECODER = new TextDecoder()
 
 export class Board {
   readonly buffer: SharedArrayBuffer
@@ -53,6 +57,8 @@ export class Board {
   readonly wordClocks: Int32Array
   /** Per byte: thread and clock of the last write, then the clock of the last read of each thread. */
   readonly accesses: Int32Array
+  readonly #accessBytes: Buffer
+  readonly #clockBytes: Buffer
   /** How often each value of a byte was copied out of the window. */
   readonly taken: Int32Array
   readonly logs: Uint8Array
@@ -107,6 +113,9 @@ export class Board {
     this.wordClocks = view(regions.wordClocks)
     this.accesses = view(regions.accesses)
     this.taken = view(regions.taken)
+    const bytes = ([start, count]: [number, number]): Buffer => Buffer.from(this.buffer, start, count * 4)
+    this.#accessBytes = bytes(regions.accesses)
+    this.#clockBytes = bytes(regions.wordClocks)
     this.times = new Float64Array(this.buffer, times, MAX_THREADS + 1)
     this.logs = new Uint8Array(this.buffer, logs, LOG_BYTES * MAX_THREADS)
     this.text = new Uint8Array(this.buffer, text, TEXT_BYTES)
@@ -138,8 +147,8 @@ export class Board {
     this.history.fill(0)
     this.times.fill(0)
     this.threadClocks.fill(0)
-    this.wordClocks.fill(0)
-    this.accesses.fill(0, 0, (flags[PIPE_BYTES] as number) * (MAX_THREADS + 1))
+    clear(this.#clockBytes, this.#clockBytes.length)
+    clear(this.#accessBytes, (flags[PIPE_BYTES] as number) * (MAX_THREADS + 1) * 4)
     this.taken.fill(0)
     for (let t = 0; t < MAX_THREADS; t += 1) {
       this.threadClocks[t * MAX_THREADS + t] = 1
@@ -184,7 +193,7 @@ export class Board {
   }
 
   #write(area: Uint8Array, text: string): void {
-    const bytes = new TextEncoder().encode(text).subarray(0, area.length - 2)
+    const bytes = ENCODER.encode(text).subarray(0, area.length - 2)
     area[0] = bytes.length & 255
     area[1] = bytes.length >> 8
     real.set.call(area, bytes, 2)
@@ -192,8 +201,13 @@ export class Board {
 
   #read(area: Uint8Array): string {
     const length = (area[0] as number) + (area[1] as number) * 256
-    return new TextDecoder().decode(real.slice.call(area, 2, 2 + length))
+    return DECODER.decode(real.slice.call(area, 2, 2 + length))
   }
+}
+
+/** Fills with zeros by a copy, which takes a tenth of the time that `fill` takes on shared memory. */
+function clear(bytes: Buffer, length: number): void {
+  bytes.fill(ZEROS.subarray(0, length), 0, length)
 }
 
 /** What the runtime itself offers, before a thread of an exploration is given something else. */

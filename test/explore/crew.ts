@@ -1,44 +1,71 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { THREAD_ARGS } from '../../workers/start.ts'
-import type { Exploration } from './explorer.ts'
-import type { Task } from './main.ts'
+import { COMPILED_ARGS, type Compiled, compile } from '../support/compile.ts'
+import type { Result, Task } from './main.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 
 /**
  * Processes that explore, one on each core: all threads of an exploration take turns, so one core is enough for them, and to hand the baton over within
  * a core takes a tenth of the time that it takes to wake another.
- *
- * @returns by name, what will come of each scenario
  */
-export function exploreAll(tasks: readonly Task[]): Map<string, Promise<Exploration>> {
-  const results = new Map(tasks.map((task) => [task.scenario, deferred()]))
-  // The longest first, so that no core is left without work.
-  const waiting = [...tasks].sort((a, b) => weightOf(b) - weightOf(a))
-  for (const core of cores()) {
-    const child = startOn(core)
+export class Crew {
+  readonly #waiting: Task[]
+  readonly #results: Map<string, ReturnType<typeof deferred>>
+
+  /** Starts on the tasks, the longest first so that no core is left without work. */
+  constructor(tasks: readonly Task[]) {
+    this.#waiting = [...tasks].sort((a, b) => weightOf(b) - weightOf(a))
+    this.#results = new Map(tasks.map(({ name }) => [name, deferred()]))
+    this.#run().catch((error: unknown) => this.#fail(error))
+  }
+
+  /** What came of a task, when it is done. */
+  result(name: string): Promise<Result> {
+    const result = this.#results.get(name)
+    if (result === undefined) throw new RangeError(`there is no task "${name}"`)
+    return result.promise
+  }
+
+  async #run(): Promise<void> {
+    const compiled = await compile('explore', ['test/explore/main.ts', 'test/explore/thread.ts', 'src/index.ts'])
+    try {
+      await Promise.all(cores().map((core) => this.#work(startOn(core, compiled))))
+    } finally {
+      compiled.remove()
+    }
+  }
+
+  /** Gives a process one task after the other. */
+  #work(child: ChildProcess): Promise<void> {
     const next = (): void => {
-      const task = waiting.shift()
+      const task = this.#waiting.shift()
       if (task === undefined) child.disconnect()
       else child.send(task)
     }
-    child.on('message', (exploration: Exploration) => {
-      results.get(exploration.scenario)?.resolve(exploration)
+    child.on('message', (result: Result) => {
+      this.#results.get(result.name)?.resolve(result)
       next()
     })
-    child.on('exit', (code, signal) => {
-      if (code === 0) return
-      for (const { reject } of results.values()) reject(new Error(`an exploring process ended: ${code ?? signal}`))
-    })
     next()
+    return new Promise((resolve, reject) => {
+      child.on('exit', (code, signal) => {
+        if (code === 0) resolve()
+        else reject(new Error(`an exploring process ended: ${code ?? signal}`))
+      })
+    })
   }
-  return new Map([...results].map(([name, { promise }]) => [name, promise]))
+
+  #fail(error: unknown): void {
+    for (const { reject } of this.#results.values()) reject(error)
+  }
 }
 
-function startOn(core: number | undefined): ChildProcess {
-  const node = [process.execPath, ...THREAD_ARGS, fileURLToPath(new URL('./main.ts', import.meta.url))]
-  const [command, ...args] = core === undefined ? node : ['taskset', '-c', String(core), ...node]
+function startOn(core: number | undefined, { root }: Compiled): ChildProcess {
+  const node = [process.execPath, ...COMPILED_ARGS, fileURLToPath(new URL('test/explore/main.js', root))]
+  // As a batch: who hands the baton over goes on to its sleep before the other one begins.
+  const bound = ['chrt', '--batch', '0', 'taskset', '-c', String(core), ...node]
+  const [command, ...args] = core === undefined ? node : bound
   return spawn(command as string, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
 }
 
@@ -55,16 +82,16 @@ function cores(): (number | undefined)[] {
 
 const MAX_PROCESSES = 4
 
-/** How long a scenario takes beside others, roughly: threads count, and deaths. */
-function weightOf({ scenario }: Task): number {
+/** How long a task takes beside others, roughly: threads count, and deaths; a mutant is soon found out. */
+function weightOf({ scenario, mutant }: Task): number {
   const { parts, victim } = SCENARIOS.find(({ name }) => name === scenario) as Scenario
-  return parts.length + (victim === undefined ? 0 : 0.5)
+  return mutant === undefined ? parts.length + (victim === undefined ? 0 : 0.5) : 0
 }
 
 function deferred() {
-  let resolve: (value: Exploration) => void = () => {}
-  let reject: (error: Error) => void = () => {}
-  const promise = new Promise<Exploration>((res, rej) => {
+  let resolve: (value: Result) => void = () => {}
+  let reject: (error: unknown) => void = () => {}
+  const promise = new Promise<Result>((res, rej) => {
     resolve = res
     reject = rej
   })

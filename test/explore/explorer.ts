@@ -1,8 +1,9 @@
-import { fileURLToPath } from 'node:url'
+import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import * as layout from '../../src/layout.ts'
 import { createMemory } from '../../src/memory.ts'
 import { THREAD_ARGS } from '../../workers/start.ts'
+import { COMPILED_ARGS } from '../support/compile.ts'
 import type { Event } from './actor.ts'
 import {
   BOUND,
@@ -41,10 +42,13 @@ import type { ThreadData } from './thread.ts'
 const SHORT_MS = 20
 const ERROR_BYTES = 128
 const STEPS = 20_000
+/** Whether this runs as it is written, or compiled. */
+const EXTENSION = extname(import.meta.url)
 const SCHEDULES_A_TURN = 500
 
 export interface Exploration {
-  scenario: string
+  /** Of the scenario. */
+  name: string
   bound: number
   schedules: number
   /** Schedules in which the victim died. */
@@ -66,17 +70,17 @@ export class Explorer {
   readonly #floats: Float64Array
   #failure: Error | undefined
 
-  /** @param root where the package lies whose code is run: this one, or a mutant of it */
-  constructor({ root = new URL('../..', import.meta.url).href.replace(/\/$/, ''), spins = false } = {}) {
+  /** @param root the folder of the package whose code is run: this one, or a mutant of it */
+  constructor({ root = new URL('../..', import.meta.url).href, spins = false } = {}) {
     const memory = new SharedArrayBuffer(this.#memories.rendezvous.length)
     this.#words = new Int32Array(memory)
     this.#bytes = new Uint8Array(memory)
     this.#floats = new Float64Array(memory)
     this.#workers = Array.from({ length: MAX_THREADS }, (_, me) => {
       const workerData: ThreadData = { board: this.#board.buffer, memory, me, root, parallelism: spins ? 2 : 1 }
-      const worker = new Worker(fileURLToPath(new URL('./thread.ts', import.meta.url)), {
+      const worker = new Worker(new URL(`./thread${EXTENSION}`, import.meta.url), {
         workerData,
-        execArgv: THREAD_ARGS,
+        execArgv: EXTENSION === '.ts' ? THREAD_ARGS : COMPILED_ARGS,
       })
       worker.on('error', (error) => (this.#failure = error))
       return worker
@@ -105,7 +109,7 @@ export class Explorer {
     const { board } = this
     board.visited.fill(0)
     const path = new Path()
-    const result: Exploration = { scenario: name, bound, schedules: 0, kills: 0, steps: 0, complete: false }
+    const result: Exploration = { name, bound, schedules: 0, kills: 0, steps: 0, complete: false }
     const startedMs = performance.now()
     for (;;) {
       const fault = this.#run(scenario, index, bound, path.points)

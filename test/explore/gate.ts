@@ -101,7 +101,7 @@ export class Gate {
     if (this.#board.flags[STOP] === 1) throw new Stopped()
     this.#board.timedOut[this.#me] = 0
     this.#scheduler.about = deed(this.#me, how, word)
-    this.#yieldTo(this.#guard(() => this.#scheduler.next(this.#me, true)))
+    this.#yieldTo(this.#next(true))
     this.#did(how, word)
   }
 
@@ -115,7 +115,7 @@ export class Gate {
   /** Gives the baton away until its status is RUNNABLE again. */
   leave(): void {
     if (this.#board.flags[STOP] === 1) throw new Stopped()
-    this.#yieldTo(this.#guard(() => this.#scheduler.next(this.#me, false)))
+    this.#yieldTo(this.#next(false))
   }
 
   /** Gives the baton away for good, for this schedule. */
@@ -124,9 +124,7 @@ export class Gate {
     const { status, flags } = this.#board
     status[this.#me] = DONE
     if (flags[VICTIM] === this.#me && flags[KILLED] === 0) flags[DIED_AT] = flags[STEP] as number
-    const next =
-      this.#board.flags[STOP] === 1 ? CONTROLLER : this.#guard(() => this.#scheduler.next(this.#me, false), true)
-    this.#board.pass(next)
+    this.#board.pass(this.#board.flags[STOP] === 1 ? CONTROLLER : this.#next(false, true))
   }
 
   fail(error: unknown): void {
@@ -140,13 +138,14 @@ export class Gate {
     history[this.#me * 2 + 1] = mix((history[this.#me * 2 + 1] as number) + 0x51ed27, value)
   }
 
-  trace(text: string): void {
-    if (this.#board.flags[TRACING] === 1) writeSync(2, `${'    '.repeat(this.#me * 3)}${this.#me}: ${text}\n`)
+  trace(text: () => string): void {
+    if (this.#board.flags[TRACING] === 1) writeSync(2, `${'    '.repeat(this.#me * 3)}${this.#me}: ${text()}\n`)
   }
 
-  #guard(choose: () => number, finishing = false): number {
+  /** Who is next; the controller if there is a fault, to which a thread that is not finishing leaves the rest. */
+  #next(goesOn: boolean, finishing = false): number {
     try {
-      return choose()
+      return this.#scheduler.next(this.#me, goesOn)
     } catch (error) {
       this.fail(error)
       if (!finishing) this.#toController()
@@ -186,9 +185,16 @@ export class Gate {
 
   install(races: Races): void {
     this.#races = races
+    let last: object | undefined
+    let lastPlain: Int32Array | undefined
     const mine = (view: ArrayBufferView): Int32Array | undefined => {
+      if (view === last) return lastPlain
       const known = this.#views.get(view)
-      if (known !== undefined) return known
+      if (known !== undefined) {
+        last = view
+        lastPlain = known
+        return known
+      }
       return this.active && view.buffer === this.#memory && view instanceof Int32Array ? view : undefined
     }
     const plain = (view: Int32Array): Int32Array => this.#views.get(view) ?? view
@@ -200,13 +206,12 @@ export class Gate {
     ): void => {
       const original = real[name] as (...args: unknown[]) => unknown
       gated[name] = (view: Int32Array, word: number, a: number, b: number): unknown => {
-        if (this.active && (view as object) instanceof BigInt64Array && word * 2 >= this.#holders) {
-          return this.#identity(name, word, () => original(view, word, a, b) as bigint)
-        }
         const words = mine(view)
         if (words === undefined || !this.active) {
-          if (this.active && view.buffer === this.#memory) return original(view, word, a, b)
-          return original(plain(view), word, a, b)
+          if (!this.active || view.buffer !== this.#memory) return original(plain(view), word, a, b)
+          if (!((view as object) instanceof BigInt64Array) || word * 2 < this.#holders)
+            return original(view, word, a, b)
+          return this.#identity(name, word, () => original(view, word, a, b) as bigint)
         }
         if (this.#counters.has(word)) return original(words, word, a, b)
         return operation(words, word, a, b)
@@ -228,7 +233,7 @@ export class Gate {
         }
         this.#lastLoad = NO_WORD
         this.observe(old)
-        this.trace(`${name} ${this.#nameOf(word)}: ${old}${writes ? ` -> ${value}` : ' stays'}`)
+        this.trace(() => `${name} ${this.#nameOf(word)}: ${old}${writes ? ` -> ${value}` : ' stays'}`)
         return old
       })
     change('add', (old, a) => old + a)
@@ -243,7 +248,7 @@ export class Gate {
       this.#put(words, word, value)
       this.#races.release(word)
       this.#lastLoad = NO_WORD
-      this.trace(`store ${this.#nameOf(word)}: ${old} -> ${value}`)
+      this.trace(() => `store ${this.#nameOf(word)}: ${old} -> ${value}`)
       return value
     })
     replace('load', (words, word) => this.#load(words, word))
@@ -283,7 +288,7 @@ export class Gate {
     if (name !== 'load') this.#rehash(word, 0, this.#board.flags[DEEDS] as number)
     // edge: died. Who reads that a thread is dead knows it from one whom the system has told.
     if (value === DEAD_IDENTITY) this.#races.acquireFrom(this.#board.flags[VICTIM] as number)
-    this.trace(`${name} identity at ${this.#nameOf(word)}: ${value}`)
+    this.trace(() => `${name} identity at ${this.#nameOf(word)}: ${value}`)
     return value
   }
 
@@ -297,7 +302,7 @@ export class Gate {
         status[this.#me] = SPINNING
         waitWord[this.#me] = word
         spinValue[this.#me] = seen
-        this.trace(`spins on ${this.#nameOf(word)}: ${seen}`)
+        this.trace(() => `spins on ${this.#nameOf(word)}: ${seen}`)
         this.leave()
         status[this.#me] = RUNNABLE
       }
@@ -311,7 +316,7 @@ export class Gate {
     this.#lastLoad = word
     this.#lastValue = value
     this.observe(value)
-    this.trace(`load ${this.#nameOf(word)}: ${value}`)
+    this.trace(() => `load ${this.#nameOf(word)}: ${value}`)
     return value
   }
 
@@ -321,7 +326,7 @@ export class Gate {
     this.#lastLoad = NO_WORD
     if (words[word] !== value) {
       this.observe(1)
-      this.trace(`wait ${this.#nameOf(word)}: is not ${value}`)
+      this.trace(() => `wait ${this.#nameOf(word)}: is not ${value}`)
       return 'not-equal'
     }
     const { status, waitWord, timedOut, times } = this.#board
@@ -329,13 +334,13 @@ export class Gate {
     waitWord[this.#me] = word
     timedOut[this.#me] = 0
     times[DEADLINES + this.#me] = this.clockMs + timeoutMs
-    this.trace(`waits on ${this.#nameOf(word)} while ${value}, for ${timeoutMs} ms`)
+    this.trace(() => `waits on ${this.#nameOf(word)} while ${value}, for ${timeoutMs} ms`)
     this.leave()
     times[DEADLINES + this.#me] = Infinity
     const late = timedOut[this.#me] === 1
     timedOut[this.#me] = 0
     this.observe(late ? 3 : 2)
-    this.trace(late ? `its time is up at ${this.clockMs}` : 'is woken')
+    this.trace(() => (late ? `its time is up at ${this.clockMs}` : 'is woken'))
     return late ? 'timed-out' : 'ok'
   }
 
@@ -360,7 +365,7 @@ export class Gate {
         }
       }
     }
-    this.trace(`notify ${this.#nameOf(word)}: ${count}`)
+    this.trace(() => `notify ${this.#nameOf(word)}: ${count}`)
     return count
   }
 
@@ -377,7 +382,7 @@ export class Gate {
     if (slot < 0) this.fault(`more than ${MAX_ASYNC_WAITS} waits on Atomics.waitAsync`)
     asyncWords[first + slot] = word
     asyncWoken[first + slot] = 0
-    this.trace(`waitAsync on ${this.#nameOf(word)} while ${value}`)
+    this.trace(() => `waitAsync on ${this.#nameOf(word)} while ${value}`)
     return { async: true, value: new Promise<string>((resolve) => (this.#resolvers[slot] = () => resolve('ok'))) }
   }
 
@@ -406,7 +411,7 @@ export class Gate {
       status[this.#me] = BLOCKED
       waitWord[this.#me] = NO_WORD
       times[DEADLINES + this.#me] = deadline
-      this.trace(`its event loop rests until ${deadline}`)
+      this.trace(() => `its event loop rests until ${deadline}`)
       this.leave()
       times[DEADLINES + this.#me] = Infinity
       timedOut[this.#me] = 0
@@ -498,20 +503,19 @@ export class Gate {
           if (gate.isWatching) {
             gate.#races.write(index * BYTES_PER_ELEMENT, BYTES_PER_ELEMENT)
             gate.#rehash(name === 'Int32Array' ? index : 5000 + index, target[index] as number, value)
-            gate.trace(`${name === 'Int32Array' ? gate.#nameOf(index) : `float ${index}`} = ${value}`)
+            gate.trace(() => `${name === 'Int32Array' ? gate.#nameOf(index) : `float ${index}`} = ${value}`)
           }
           target[index] = value
           return true
         },
       }
+      // All views are of the whole memory, so that one is enough.
+      const view = Reflect.construct(original, [this.#memory]) as Int32Array
+      const proxy = new Proxy(view, handler)
+      this.#views.set(proxy, view)
       const stand = new Proxy(original, {
-        construct(target, args: [SharedArrayBuffer]) {
-          const view = Reflect.construct(target, args) as Int32Array
-          if (args[0] !== gate.#memory) return view
-          const proxy = new Proxy(view, handler)
-          gate.#views.set(proxy, view)
-          return proxy
-        },
+        construct: (target, args: [SharedArrayBuffer]) =>
+          args[0] === this.#memory && args.length === 1 ? proxy : (Reflect.construct(target, args) as object),
       })
       Object.assign(globalThis, { [name]: stand })
     }

@@ -1,7 +1,5 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { compileTree, writeManifest } from '../support/compile.ts'
 
 /** The shipped code with one thing wrong, to see that the exploration finds it. */
 export interface Mutant {
@@ -17,20 +15,25 @@ export interface Mutant {
 
 const PACKAGE = new URL('../..', import.meta.url)
 
-/** Makes a folder with the mutant's code. @returns its URL, and a function that removes it */
-export function plant({ name, file, find, replace }: Mutant): { root: string; remove: () => void } {
-  const folder = mkdtempSync(join(tmpdir(), 'threadpipe-mutant-'))
-  cpSync(new URL('package.json', PACKAGE), join(folder, 'package.json'))
-  cpSync(fileURLToPath(new URL('src', PACKAGE)), join(folder, 'src'), { recursive: true })
-  const path = join(folder, 'src', file)
-  const source = readFileSync(path, 'utf8')
+/** Makes the mutants, in a folder for all of them. @returns the folder of each mutant's package, by name */
+export async function plant(folder: URL): Promise<Map<string, string>> {
+  const roots = new Map(MUTANTS.map((mutant, i) => [mutant.name, mutate(mutant, new URL(`${i}/`, folder))]))
+  const files = ['index.ts', 'layout.ts', 'platform/node.ts']
+  const entries = MUTANTS.flatMap((_, i) => files.map((file) => `${i}/src/${file}`))
+  await compileTree(folder, entries, folder)
+  return roots
+}
+
+function mutate({ name, file, find, replace }: Mutant, root: URL): string {
+  cpSync(new URL('src', PACKAGE), new URL('src', root), { recursive: true })
+  writeManifest(root)
+  const url = new URL(`src/${file}`, root)
+  const source = readFileSync(url, 'utf8')
   const places = source.split(find).length - 1
   if (places !== 1) throw new Error(`the mutant "${name}" has ${places} places in ${file}: ${find}`)
-  writeFileSync(
-    path,
-    source.replace(find, () => replace),
-  )
-  return { root: pathToFileURL(folder).href, remove: () => rmSync(folder, { recursive: true }) }
+  const mutated = source.replace(find, () => replace)
+  writeFileSync(url, mutated)
+  return root.href
 }
 
 const ONE_ON_ONE = '1 × 1: two writes, then a close'

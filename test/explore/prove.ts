@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import ora from 'ora'
-import { exploreAll } from './crew.ts'
+import { Crew } from './crew.ts'
 import type { Exploration } from './explorer.ts'
 import { SCENARIOS } from './scenarios.ts'
 
@@ -23,9 +23,10 @@ const names = SCENARIOS.map(({ name }) => name).filter((name) => name.includes(v
 const spinner = ora({ isEnabled: process.stderr.isTTY }).start(`${names.length} scenarios`)
 
 const rows: Exploration[] = []
-for (const [name, result] of exploreAll(names.map((scenario) => ({ scenario, bound, limitMs })))) {
+const crew = new Crew(names.map((name) => ({ name, scenario: name, bound, limitMs })))
+for (const name of names) {
   spinner.text = `${rows.length} of ${names.length}: ${name}`
-  rows.push(await result)
+  rows.push((await crew.result(name)).exploration)
 }
 spinner.stop()
 
@@ -33,9 +34,9 @@ const sum = (of: (row: Exploration) => number): number => rows.reduce((total, ro
 const count = (n: number): string => n.toLocaleString('en')
 console.log(`| scenario | schedules, up to ${bound} preemptions | in which a thread died | all of them |`)
 console.log('| --- | ---: | ---: | --- |')
-for (const { scenario, schedules, kills, complete, fault } of rows) {
+for (const { name, schedules, kills, complete, fault } of rows) {
   console.log(
-    `| ${scenario} | ${count(schedules)} | ${count(kills)} | ${fault === undefined ? (complete ? 'yes' : 'no: time ran out') : 'FAULT'} |`,
+    `| ${name} | ${count(schedules)} | ${count(kills)} | ${fault === undefined ? (complete ? 'yes' : 'no: time ran out') : 'FAULT'} |`,
   )
 }
 console.log(

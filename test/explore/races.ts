@@ -1,5 +1,5 @@
 import type { Board } from './board.ts'
-import { MAX_THREADS } from './board.ts'
+import { CLOCKED_WORDS, MAX_THREADS } from './board.ts'
 
 /**
  * Finds accesses to the pipe's memory that no edge puts in order: vector clocks over the atomics, of those words only that the layout names as the
@@ -8,20 +8,21 @@ import { MAX_THREADS } from './board.ts'
 export class Races {
   readonly #board: Board
   readonly #me: number
-  readonly #bearers: ReadonlySet<number>
+  /** By word: 1 = it bears an edge. */
+  readonly #bearers = new Uint8Array(CLOCKED_WORDS)
   readonly #fault: (message: string) => never
   /** Not looked at: a glance that may be wrong by its own word. */
   paused = false
 
-  constructor(board: Board, me: number, bearers: ReadonlySet<number>, fault: (message: string) => never) {
+  constructor(board: Board, me: number, bearers: readonly number[], fault: (message: string) => never) {
     this.#board = board
     this.#me = me
-    this.#bearers = bearers
+    for (const word of bearers) this.#bearers[word] = 1
     this.#fault = fault
   }
 
   acquire(word: number): void {
-    if (!this.#bearers.has(word)) return
+    if (this.#bearers[word] !== 1) return
     const { threadClocks, wordClocks } = this.#board
     for (let t = 0; t < MAX_THREADS; t += 1) {
       const mine = this.#me * MAX_THREADS + t
@@ -39,7 +40,7 @@ export class Races {
   }
 
   release(word: number): void {
-    if (!this.#bearers.has(word)) return
+    if (this.#bearers[word] !== 1) return
     const { threadClocks, wordClocks } = this.#board
     for (let t = 0; t < MAX_THREADS; t += 1) {
       wordClocks[word * MAX_THREADS + t] = threadClocks[this.#me * MAX_THREADS + t] as number

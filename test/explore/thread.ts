@@ -1,7 +1,8 @@
+import { extname } from 'node:path'
 import { workerData } from 'node:worker_threads'
 import type { PipeReader, PipeWriter } from 'threadpipe'
 import { Actor } from './actor.ts'
-import { Board, PIPE_BYTES, real, SCENARIO, STEP, STOP, THREADS } from './board.ts'
+import { Board, PIPE_BYTES, real, SCENARIO, STOP, THREADS } from './board.ts'
 import { Gate, Stopped } from './gate.ts'
 import { Races } from './races.ts'
 import { SCENARIOS } from './scenarios.ts'
@@ -13,6 +14,7 @@ export interface ThreadData {
   board: SharedArrayBuffer
   memory: SharedArrayBuffer
   me: number
+  /** The folder of the package whose code is run. */
   root: string
   parallelism: number
 }
@@ -21,8 +23,9 @@ const { board: shared, memory, me, root, parallelism } = workerData as ThreadDat
 const board = new Board(shared)
 board.await(me)
 
-const layout = (await import(`${root}/src/layout.ts`)) as typeof import('../../src/layout.ts')
-const { platform } = (await import(`${root}/src/platform/node.ts`)) as typeof import('../../src/platform/node.ts')
+const load = (name: string): Promise<unknown> => import(`${root}src/${name}${extname(import.meta.url)}`)
+const layout = (await load('layout')) as typeof import('../../src/layout.ts')
+const { platform } = (await load('platform/node')) as typeof import('../../src/platform/node.ts')
 
 const exported = layout as unknown as Record<string, number>
 const names = new Map<number, string>()
@@ -56,7 +59,7 @@ for (const lock of [layout.WRITE_LOCK, layout.READ_LOCK]) {
 }
 
 /** The words that the layout's table of edges names. */
-const bearers = new Set([
+const bearers = [
   layout.HANDOFF,
   layout.FILLED,
   layout.STORED,
@@ -66,7 +69,7 @@ const bearers = new Set([
   layout.WRITER_DONE,
   layout.READER_DONE,
   layout.ABORT_DONE,
-])
+]
 
 const gate: Gate = new Gate({
   board,
@@ -111,7 +114,7 @@ Uint8Array.prototype.slice = function (this: Uint8Array, start?: number, end?: n
   return real.slice.call(this, start, end)
 } as never
 
-const threadpipe = (await import(`${root}/src/index.ts`)) as {
+const threadpipe = (await load('index')) as {
   PipeReader: typeof PipeReader
   PipeWriter: typeof PipeWriter
 }
@@ -147,7 +150,7 @@ async function play(actor: Actor): Promise<void> {
   if (failure !== undefined) throw failure
 }
 
-const actor = new Actor({ me, memory, board, gate, races, threadpipe, nowStep: () => board.flags[STEP] as number })
+const actor = new Actor({ me, memory, board, gate, races, threadpipe })
 board.pass(4)
 for (;;) {
   board.await(me)

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { Compiled } from './compile.ts'
+import { COMPILED_ARGS, type Compiled } from '../support/compile.ts'
 import type { SideTask } from './side.ts'
 import type { CrewData, CrewMessage, Report } from './worker.ts'
 
@@ -18,10 +18,14 @@ export class Member {
   #onReport: ((report: Report | undefined) => void) | undefined
   #onPlea: (() => void) | undefined
 
-  constructor({ entry, execArgv }: Compiled, pool: SharedArrayBuffer) {
+  constructor({ root }: Compiled, pool: SharedArrayBuffer) {
     const workerData: CrewData = { pool }
     const resourceLimits = { maxOldGenerationSizeMb: HEAP_MB }
-    this.worker = new Worker(entry, { execArgv, workerData, resourceLimits })
+    this.worker = new Worker(new URL('test/soak/worker.js', root), {
+      execArgv: COMPILED_ARGS,
+      workerData,
+      resourceLimits,
+    })
     this.worker.unref()
     this.worker.on('error', (error: NodeJS.ErrnoException) => {
       this.#error = error.code ?? error.message

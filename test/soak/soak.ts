@@ -1,4 +1,4 @@
-import { compileThreads } from './compile.ts'
+import { compile } from '../support/compile.ts'
 import { Content, makePool } from './content.ts'
 import { Crew } from './crew.ts'
 import { courseOf, type MemoryCourse, sample, systemThreads } from './memory.ts'
@@ -47,7 +47,7 @@ const LEAK_SLOPE = 20
 
 export async function soak(options: SoakOptions): Promise<SoakResult> {
   const { seed, lanes, minutes, signal, onProgress } = options
-  const compiled = await compileThreads()
+  const compiled = await compile('soak', ['test/soak/worker.ts', 'src/index.ts'])
   try {
     const pool = makePool()
     const crew = new Crew(compiled, pool)
