@@ -12,7 +12,7 @@ export default defineConfig({
     // A real main thread, which may block; one file at a time, since the tests bring their own threads.
     pool: 'forks',
     fileParallelism: false,
-    execArgv: ['--conditions=threadpipe-source', '--import', new URL('workers/typescript.js', import.meta.url).href],
+    execArgv: ['--conditions=threadpipe-source'],
     testTimeout: 20_000,
   },
 })
