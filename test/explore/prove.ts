@@ -13,7 +13,7 @@ const { values } = parseArgs({
   options: {
     bound: { type: 'string', default: '3' },
     /** Minutes for one scenario, at most. */
-    minutes: { type: 'string', default: '10' },
+    minutes: { type: 'string', default: '5' },
     scenario: { type: 'string', default: '' },
   },
 })
