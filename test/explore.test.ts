@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { Crew } from './explore/crew.ts'
 import { MUTANTS, plant } from './explore/mutants.ts'
-import { SCENARIOS } from './explore/scenarios.ts'
+import { SCENARIOS } from './explore/scenarios/all.ts'
 import { allowMs } from './support/watchdog.ts'
 
 /**

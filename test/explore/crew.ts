@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { COMPILED_ARGS, type Compiled, compile } from '../support/compile.ts'
 import type { Result, Task } from './main.ts'
-import { SCENARIOS, type Scenario } from './scenarios.ts'
+import { SCENARIOS } from './scenarios/all.ts'
+import type { Scenario } from './scenarios/scenario.ts'
 
 /**
  * Processes that explore, one on each core: all threads of an exploration take turns, so one core is enough for them, and to hand the baton over within

@@ -34,7 +34,8 @@ import {
 } from './board.ts'
 import { judge } from './judge.ts'
 import { type Choice, Path } from './path.ts'
-import { SCENARIOS, type Scenario, WINDOW } from './scenarios.ts'
+import { SCENARIOS } from './scenarios/all.ts'
+import { type Scenario, WINDOW } from './scenarios/scenario.ts'
 import { Scheduler } from './scheduler.ts'
 import type { ThreadData } from './thread.ts'
 

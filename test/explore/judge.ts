@@ -1,5 +1,5 @@
 import type { Event } from './actor.ts'
-import type { Scenario } from './scenarios.ts'
+import type { Scenario } from './scenarios/scenario.ts'
 
 /**
  * Whether what came of a schedule is what the contract allows. It knows no schedule: it looks at the calls of all threads, what each gave, and which

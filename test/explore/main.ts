@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { type Exploration, Explorer } from './explorer.ts'
-import { SCENARIOS } from './scenarios.ts'
+import { SCENARIOS } from './scenarios/all.ts'
 
 /**
  * Explores schedules: as a part of a crew (see `crew`), whose parent sends tasks and gets what came of each; or by hand, one scenario or the replay of

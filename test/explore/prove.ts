@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import ora from 'ora'
 import { Crew } from './crew.ts'
 import type { Exploration } from './explorer.ts'
-import { SCENARIOS } from './scenarios.ts'
+import { SCENARIOS } from './scenarios/all.ts'
 
 /**
  * Explores all scenarios with one preemption more than the tests do, or as many as are asked for, and prints a table. A scenario that takes longer than

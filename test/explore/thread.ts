@@ -5,7 +5,7 @@ import { Actor } from './actor.ts'
 import { Board, PIPE_BYTES, real, SCENARIO, STOP, THREADS } from './board.ts'
 import { Gate, Stopped } from './gate.ts'
 import { Races } from './races.ts'
-import { SCENARIOS } from './scenarios.ts'
+import { SCENARIOS } from './scenarios/all.ts'
 import { Scheduler } from './scheduler.ts'
 
 /** A thread of an exploration: plays its part of one schedule after the other, with the shipped code of a folder. */
