@@ -128,3 +128,11 @@ test('a look is due once in a while', () => {
   memory.lookedMs = performance.now() - LOOK_MS - 1
   expect([lookIsDue(memory), lookIsDue(memory)]).toEqual([true, false])
 })
+
+test('a beat that comes a little early looks all the same, so that a death is seen by one beat, not by two', () => {
+  const memory = openMemory(pipe().writer.memory)
+  memory.lookedMs = performance.now() - LOOK_MS + 5
+  expect(lookIsDue(memory)).toBe(true)
+  memory.lookedMs = performance.now() - LOOK_MS / 2
+  expect(lookIsDue(memory)).toBe(false)
+})
