@@ -14,11 +14,23 @@ import { allowMs } from './support/watchdog.ts'
 const BOUND = 2
 const LIMIT_MS = 600_000
 
+/** Scenarios that are small enough to leave nothing out. */
+const SMALL = [
+  '1 × 1: a write larger than the window',
+  'both give up at their time-outs, and the next write is whole',
+  'in place: the reader closed by a third',
+  'buffered 1 × 1: over the edge of 31 bits',
+  'awaited writer gives up at its time-out',
+  'the writer dies',
+]
+const full = (name: string): string => `${name}, with nothing left out`
+
 const folder = new URL(`../out/mutants-${process.pid}/`, import.meta.url)
 mkdirSync(folder, { recursive: true })
 const mutants = await plant(folder)
 const crew = new Crew([
-  ...SCENARIOS.map(({ name }) => ({ name, scenario: name, bound: BOUND })),
+  ...SCENARIOS.map(({ name }) => ({ name, scenario: name, bound: BOUND, outcomes: SMALL.includes(name) })),
+  ...SMALL.map((name) => ({ name: full(name), scenario: name, bound: BOUND, outcomes: true, full: true })),
   ...MUTANTS.map(({ name, scenario, bound }) => ({ name, scenario, bound, mutant: mutants.get(name) as string })),
 ])
 const begunMs = performance.now()
@@ -34,6 +46,15 @@ describe('every schedule', () => {
     totals.schedules += schedules
     totals.deaths += kills
     totals.steps += steps
+  })
+
+  test.each(SMALL)('what is left out would show nothing new: %s', { timeout: LIMIT_MS }, async (name) => {
+    allowMs(LIMIT_MS)
+    const [reduced, all] = [(await crew.result(name)).exploration, (await crew.result(full(name))).exploration]
+    expect(reduced.outcomes?.length).toBeGreaterThan(0)
+    expect(reduced.outcomes).toEqual(all.outcomes)
+    expect(reduced.schedules).toBeLessThan(all.schedules)
+    console.log(`${reduced.schedules} schedules stand for ${all.schedules}: ${name}`)
   })
 
   afterAll(() => {

@@ -255,6 +255,8 @@ export const STEP_LIMIT = 18
 /** 1 = a text of all that is done is kept. */
 export const TRACING = 19
 export const BUFFERED = 21
+/** 1 = no schedule is left out. */
+export const FULL = 20
 /** The step at which the victim died, or came to its end. */
 export const DIED_AT = 22
 export const DEEDS = 23

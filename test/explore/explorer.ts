@@ -13,6 +13,7 @@ import {
   DIED_AT,
   DONE,
   FAILED,
+  FULL,
   GIVEN_AT,
   GIVEN_COUNT,
   KILLED,
@@ -41,6 +42,8 @@ import type { ThreadData } from './thread.ts'
 
 /** A time that may run out at any moment is at most this long, in ms; the polls of the lock and of the search for the dead are longer. */
 const SHORT_MS = 20
+/** What differs although the same came of it. */
+const STEPS_OF_EVENTS = ['from', 'to']
 const ERROR_BYTES = 128
 const STEPS = 20_000
 /** Whether this runs as it is written, or compiled. */
@@ -57,6 +60,8 @@ export interface Exploration {
   steps: number
   /** Whether all schedules within the bound were run. */
   complete: boolean
+  /** What came of schedules, each thing once, if that was asked for. */
+  outcomes?: string[]
   /** What went wrong, and how to see it again. */
   fault?: { message: string; replay: string }
 }
@@ -70,6 +75,7 @@ export class Explorer {
   readonly #bytes: Uint8Array
   readonly #floats: Float64Array
   #failure: Error | undefined
+  #outcomes: Set<string> | undefined
 
   /** @param root the folder of the package whose code is run: this one, or a mutant of it */
   constructor({ root = new URL('../..', import.meta.url).href, spins = false } = {}) {
@@ -104,12 +110,22 @@ export class Explorer {
     await Promise.all(this.#workers.map((worker) => worker.terminate()))
   }
 
-  /** Explores a scenario up to `bound` preemptions, or until the first fault, or for so long. */
-  async explore(name: string, bound: number, limitMs = Infinity): Promise<Exploration> {
+  /**
+   * Explores a scenario up to `bound` preemptions, or until the first fault, or for so long.
+   *
+   * @param options `full`: leaves nothing out; `outcomes`: tells what came of schedules
+   */
+  async explore(
+    name: string,
+    bound: number,
+    { limitMs = Infinity, full = false, outcomes = false } = {},
+  ): Promise<Exploration> {
     const { scenario, index } = find(name)
     const { board } = this
     board.visited.fill(0)
-    const path = new Path()
+    board.flags[FULL] = full ? 1 : 0
+    this.#outcomes = outcomes ? new Set() : undefined
+    const path = new Path(full)
     const result: Exploration = { name, bound, schedules: 0, kills: 0, steps: 0, complete: false }
     const startedMs = performance.now()
     for (;;) {
@@ -123,6 +139,7 @@ export class Explorer {
       }
       if (!path.advance(board)) {
         result.complete = true
+        if (this.#outcomes !== undefined) result.outcomes = [...this.#outcomes].sort()
         return result
       }
       if (performance.now() - startedMs > limitMs) return result
@@ -193,6 +210,7 @@ export class Explorer {
       return 'the schedule went another way than before: something is not determined by it'
     if (flags[FAILED] === 1) return board.readText()
     const parts = scenario.parts.map((_, t) => board.readLog(t) as Event[])
+    this.#outcomes?.add(JSON.stringify(parts, (key, value) => (STEPS_OF_EVENTS.includes(key) ? undefined : value)))
     return judge(scenario, parts, {
       killed: scenario.victim !== undefined,
       diedAt: flags[DIED_AT] as number,

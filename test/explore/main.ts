@@ -14,6 +14,10 @@ export interface Task {
   scenario: string
   bound: number
   limitMs?: number
+  /** Leaves no schedule out. */
+  full?: boolean
+  /** Asks for what came of the schedules. */
+  outcomes?: boolean
   /** The folder of a mutant's package. */
   mutant?: string
 }
@@ -43,14 +47,14 @@ async function explorerFor(name: string): Promise<Explorer> {
 }
 
 async function perform(task: Task): Promise<Result> {
-  const { name, scenario, bound, limitMs, mutant } = task
+  const { name, scenario, bound, mutant } = task
   if (mutant === undefined) {
-    return { name, exploration: await (await explorerFor(scenario)).explore(scenario, bound, limitMs) }
+    return { name, exploration: await (await explorerFor(scenario)).explore(scenario, bound, task) }
   }
   const explorer = new Explorer({ root: mutant, spins: spins(scenario) })
   try {
     await explorer.ready()
-    const exploration = await explorer.explore(scenario, bound, limitMs)
+    const exploration = await explorer.explore(scenario, bound, task)
     return { name, exploration, again: exploration.fault && explorer.replay(exploration.fault.replay) }
   } finally {
     await explorer.end()

@@ -38,8 +38,14 @@ interface Point extends Choice {
  */
 export class Path {
   readonly points: Point[] = []
+  /** Whether nothing is left out. */
+  readonly #full: boolean
   /** The point behind the last, when all of its alternatives are done with. */
   #behind: Point | undefined
+
+  constructor(full = false) {
+    this.#full = full
+  }
 
   /** Goes on to the next schedule. @returns false if there is none */
   advance(board: Board): boolean {
@@ -54,7 +60,7 @@ export class Path {
       }
       const choice = 31 - Math.clz32(last.alternatives & -last.alternatives)
       last.alternatives &= last.alternatives - 1
-      const same = this.#footprintBehind(last, choice)
+      const same = this.#full ? undefined : this.#footprintBehind(last, choice)
       if (same !== undefined) {
         last.footprints.set(choice, same)
         continue

@@ -10,6 +10,7 @@ import {
   DIED_AT,
   DONE,
   FAILED,
+  FULL,
   GIVEN_AT,
   GIVEN_COUNT,
   KILLED,
@@ -101,7 +102,7 @@ export class Scheduler {
     if (timer !== undefined && left > 0) alternatives |= 1 << (FIRE + timer)
     if (goesOn && current === flags[VICTIM] && flags[KILLED] === 0 && left > 0) alternatives |= 1 << KILL
     if (alternatives === 0) return
-    if (this.#wasVisited(current, goesOn, left)) {
+    if (flags[FULL] === 0 && this.#wasVisited(current, goesOn, left)) {
       flags[PRUNED] = 1
       flags[PRUNED_AT] = flags[DEEDS] as number
       return
