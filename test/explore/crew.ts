@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { COMPILED_ARGS, type Compiled, compile } from '../support/compile.ts'
+import { COMPILED_ARGS, type Compiled, compile } from '../../workers/compile.ts'
 import type { Result, Task } from './main.ts'
 import { SCENARIOS } from './scenarios/all.ts'
 import type { Scenario } from './scenarios/scenario.ts'

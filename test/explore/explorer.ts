@@ -2,8 +2,8 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import * as layout from '../../src/layout.ts'
 import { createMemory } from '../../src/memory.ts'
+import { COMPILED_ARGS } from '../../workers/compile.ts'
 import { THREAD_ARGS } from '../../workers/start.ts'
-import { COMPILED_ARGS } from '../support/compile.ts'
 import type { Event } from './actor.ts'
 import {
   BOUND,

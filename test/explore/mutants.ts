@@ -1,5 +1,5 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
-import { compileTree, writeManifest } from '../support/compile.ts'
+import { compileTree, writeManifest } from '../../workers/compile.ts'
 
 /** The shipped code with one thing wrong, to see that the exploration finds it. */
 export interface Mutant {

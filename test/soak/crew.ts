@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { COMPILED_ARGS, type Compiled } from '../support/compile.ts'
+import { COMPILED_ARGS, type Compiled } from '../../workers/compile.ts'
 import type { SideTask } from './side.ts'
 import type { CrewData, CrewMessage, Report } from './worker.ts'
 

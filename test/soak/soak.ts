@@ -1,4 +1,4 @@
-import { compile } from '../support/compile.ts'
+import { compile } from '../../workers/compile.ts'
 import { Content, makePool } from './content.ts'
 import { Crew } from './crew.ts'
 import { courseOf, type MemoryCourse, sample, systemThreads } from './memory.ts'

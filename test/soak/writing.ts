@@ -383,7 +383,10 @@ export class WriterSide {
       if (death.where === 'callback') {
         this.#writer.writeInPlaceSync(1, () => die(death, this.#ledger, this.#surroundings))
       }
-      if (death.where === 'pending') this.#writer.write(this.#make(this.#draw())).catch(() => {})
+      if (death.where === 'pending') {
+        const message = this.#rest ?? this.#draw()
+        this.#writer.write(this.#make(message).subarray(message.from)).catch(() => {})
+      }
     } catch (error) {
       this.#ledger.end()
       return outcomeOf(error)

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 /**
- * Parts of this package as plain JavaScript, for tests that start many threads or run for long: a thread that has to compile TypeScript first takes
+ * Parts of this package as plain JavaScript, for tests and benches that start many threads or run for long: a thread that has to compile TypeScript first takes
  * five times as long to start, and what the compiler adds for names costs with every function that is made.
  */
 export interface Compiled {
@@ -16,7 +16,7 @@ export interface Compiled {
 /** What threads and processes that run it are started with. */
 export const COMPILED_ARGS = ['--conditions=threadpipe-source']
 
-const ROOT = new URL('../../', import.meta.url)
+const ROOT = new URL('../', import.meta.url)
 const path = (name: string, base: URL = ROOT): string => fileURLToPath(new URL(name, base))
 
 /** Compiles `entries` of this package, and all that they import. Types are not checked. */
