@@ -7,6 +7,7 @@ import { isError } from './error-codec.ts'
 import { type Half, reentered } from './errors.ts'
 import { enterHolder } from './holders.ts'
 import { ownerIdentity } from './layout.ts'
+import { lookAfterOwn } from './liveness.ts'
 import { Turn } from './lock.ts'
 import { openMemory, type PipeMemory } from './memory.ts'
 import type { Operation } from './operation.ts'
@@ -67,6 +68,8 @@ export abstract class PipeHalf<H extends Half, O extends Operation> implements P
    * the first close wins (C13). Go's `Close`.
    */
   close(): void {
+    if (!this.#lending) this.#operation.recover()
+    lookAfterOwn(this.#memory, this.half)
     closeHalf(this.#memory, this.half)
   }
 

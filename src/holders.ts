@@ -1,7 +1,9 @@
 import { platform } from '#platform'
 import type { Half } from './errors.ts'
 import {
+  ABORT_DONE,
   DEAD,
+  DONE_STATE,
   HOLDER_THREAD,
   HOLDER_USES,
   HOLDER_WORDS,
@@ -12,12 +14,16 @@ import {
   MAX_HOLDERS,
   NOBODY,
   READ_LOCK,
+  READER_DONE,
   READER_HOLDERS,
   READER_UNLISTED,
   threadOf,
   WRITE_LOCK,
+  WRITER_DONE,
   WRITER_HOLDERS,
   WRITER_UNLISTED,
+  WRITING,
+  writerOf,
 } from './layout.ts'
 import { ownerOf } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
@@ -62,11 +68,19 @@ export function isDead(memory: PipeMemory, half: Half, thread: number): boolean 
   return holder !== undefined && isGone(memory, holder)
 }
 
-/** Whether a half has lost a thread that held it, and none that uses it is left, but for one that cannot at the moment. */
-export function isDeserted(memory: PipeMemory, half: Half, exceptThread: number): boolean {
+/** Whether a thread has entered itself as a holder of a half, or so many have that not all could. */
+export function mayHold(memory: PipeMemory, half: Half, thread: number): boolean {
+  return Atomics.load(memory.words, UNLISTED[half]) !== 0 || holderOf(memory, half, thread) !== undefined
+}
+
+/**
+ * Whether a half has lost a thread that held it, and none that uses it is left, but for one that cannot at the moment.
+ *
+ * @param lost whether one is known to be lost
+ */
+export function isDeserted(memory: PipeMemory, half: Half, exceptThread: number, lost = false): boolean {
   const { words } = memory
   if (Atomics.load(words, UNLISTED[half]) !== 0) return false
-  let lost = false
   for (const holder of holders(memory, half)) {
     const thread = Atomics.load(words, holder + HOLDER_THREAD)
     if (thread !== 0 && thread === exceptThread) continue
@@ -104,12 +118,23 @@ function claim(memory: PipeMemory, half: Half): number | undefined {
   for (const holder of holders(memory, half)) {
     // What the dead one said holds until this thread says its own: so only that of one that used the half.
     if (Atomics.load(words, holder + HOLDER_USES) === 0) continue
-    const owns = [WRITE_LOCK, READ_LOCK].map((lock) => threadOf(ownerOf(words, lock)))
-    if (owns.includes(Atomics.load(words, holder + HOLDER_THREAD)) || !isGone(memory, holder)) continue
+    // In this order: one that is dead takes no lock any more, and begins no error.
+    if (!isGone(memory, holder) || isSought(words, Atomics.load(words, holder + HOLDER_THREAD))) continue
     if (Atomics.compareExchange(nanos, identityAt(holder), DEAD, IDENTITY) === DEAD) return holder
   }
   // More threads than that are not looked after; then nobody can say that all are dead.
   return undefined
+}
+
+/** Whether others look for a thread by its number: as the owner of a lock, or as the author of an error that is not written down yet. */
+function isSought(words: Int32Array, thread: number): boolean {
+  return (
+    [WRITE_LOCK, READ_LOCK].some((lock) => threadOf(ownerOf(words, lock)) === thread) ||
+    [ABORT_DONE, WRITER_DONE, READER_DONE].some((done) => {
+      const state = Atomics.load(words, done)
+      return (state & DONE_STATE) === WRITING && writerOf(state) === thread
+    })
+  )
 }
 
 function isGone({ nanos }: PipeMemory, holder: number): boolean {

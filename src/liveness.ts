@@ -50,6 +50,11 @@ export function lookAfter(memory: PipeMemory, half: Half, queued: boolean, excep
   return orphaned
 }
 
+/** Looks whether a thread has died amid a call of this half: a close that comes after that does not make an end of file of it. */
+export function lookAfterOwn(memory: PipeMemory, half: Half): void {
+  inherit(memory, half)
+}
+
 /** Puts right what a dead owner of a half's lock has left. @returns whether a match was left */
 function inherit(memory: PipeMemory, half: Half): boolean {
   const { words } = memory

@@ -133,11 +133,10 @@ export class Place {
     wakeAll(this.#words, queueEvent(this.#lock, nextPlace(this.#words, this.#lock)))
   }
 
-  /** Gives the lock up, and tells the next of the queue. Releases the edge `locked`. */
-  release(): void {
+  /** Tells the next of the queue that its owner has given the lock up. */
+  passOn(): void {
     const words = this.#words
     const lock = this.#lock
-    Atomics.store(words, lock, FREE)
     if (Atomics.load(words, lock + WAITERS_OFFSET) === 0) return
     const next = nextPlace(words, lock)
     if (this.#turnIsOver() && Atomics.compareExchange(words, lock, FREE, reservedFor(next)) === FREE) {

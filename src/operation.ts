@@ -3,6 +3,7 @@ import { corrupt, detachedMeanwhile, exitedThere, type Half, withProgress } from
 import {
   AWAITED,
   ENDED,
+  FREE,
   HANDOFF,
   READ,
   READ_LOCK,
@@ -103,6 +104,7 @@ export abstract class Operation {
 
   /** Makes this the operation on `bytes`; steps do the rest. */
   begin(bytes: Uint8Array): void {
+    if (this.#holdsLock) this.recover()
     this.bytes = bytes
     this.length = bytes.length
     this.phase = QUEUED
@@ -138,13 +140,21 @@ export abstract class Operation {
    * @returns FINISHED if it is over with that
    */
   lookAfterPeers(forGood: boolean): boolean {
-    const exceptThread = forGood ? threadOf(this.owner) : 0
+    // Its own thread can be the other side as well, but not while it is blocked; unless what it waits for comes from others anyway.
+    const helpless = forGood && (this.queued ? this.queuedNeedsPeer() : this.needsPeer())
+    const exceptThread = helpless ? threadOf(this.owner) : 0
     const orphaned = lookAfter(this.memory, this.half, this.queued, exceptThread)
     if (this.step()) return FINISHED
     // The match that it is in stays as the dead thread has left it.
     if (!orphaned || this.phase !== MOVING) return BLOCKED
-    if (this.cut(true)) throw withProgress(exitedThere(this.half), this.half, this.moved)
+    if (this.cut(true)) throw withProgress(this.#orphanedBy(), this.half, this.moved)
     return this.step()
+  }
+
+  /** What ended a match whose other side is dead: an end that came before the death counts, but is never an end of file amid it. */
+  #orphanedBy(): Error {
+    const ending = endingFor(this.memory, this.half)
+    return ending instanceof Error ? ending : exitedThere(this.half)
   }
 
   /** Leaves in whatever way is open, when something unforeseen was thrown. @returns the error, saying how far it came */
@@ -152,6 +162,11 @@ export abstract class Operation {
     if (this.phase === GONE) return error
     if (!this.cancel() && !this.cut(true)) this.leave()
     return error instanceof Error ? withProgress(error, this.half, this.moved) : error
+  }
+
+  /** Leaves a call that the stack had no room to leave, if there is one: else its lock would stay taken. */
+  recover(): void {
+    if (this.#holdsLock) this.abandon(undefined)
   }
 
   /** ENTERED → MOVING: goes to meet the other side at the slot. */
@@ -328,9 +343,11 @@ export abstract class Operation {
       this.#place.leave()
       return
     }
-    this.#holdsLock = false
     const counter = this.#bytesCounter
     this.memory.floats[counter] = (this.memory.floats[counter] as number) + this.moved
-    this.#place.release()
+    // Here, not in a call: one that the stack has no room for must not leave the lock taken.
+    Atomics.store(this.words, this.#lock, FREE) // edge: locked
+    this.#holdsLock = false
+    this.#place.passOn()
   }
 }

@@ -1,3 +1,4 @@
+import { isDead } from './holders.ts'
 import {
   CUT,
   CUT_AT,
@@ -16,6 +17,7 @@ import {
   READER_EVENT,
   STATE,
   TAKING,
+  threadOf,
   WRITER_EVENT,
 } from './layout.ts'
 import { ownerOf } from './lock.ts'
@@ -157,10 +159,13 @@ export class RendezvousWrite extends WriteOperation {
     const handoff = Atomics.load(words, HANDOFF)
     const drained = Atomics.load(words, DRAINED)
     const state = handoff & STATE
-    const until = state === LENT ? (words[LENT_TO] as number) : drained // edge: lent
-    if (state === LENT && ownerOf(words, READ_LOCK) === FREE && Atomics.load(words, HANDOFF) === handoff) {
+    const reader = ownerOf(words, READ_LOCK)
+    if (state === LENT && reader === FREE && Atomics.load(words, HANDOFF) === handoff) {
       throw this.corrupt('the handoff word, though nobody reads,', handoff)
     }
+    // What a living reader has claimed counts as taken; a dead one takes nothing any more.
+    const claimed = state === LENT && !isDead(this.memory, 'reader', threadOf(reader))
+    const until = claimed ? (words[LENT_TO] as number) : drained // edge: lent
     if (state !== TAKING && !(state === LENT && (force || until !== drained))) return 'stays'
     words[CUT_AT] = until
     // edge: cut. The number of the match tells that what was read above belongs to this one.

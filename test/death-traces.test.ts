@@ -145,19 +145,22 @@ describe('what the owner of a lock has left', () => {
   })
 
   test.each([
-    ['not answered for', 2, CUT_SHORT],
-    ['answered for in part', 3, { ...CUT_SHORT, bytesWritten: 3 }],
-    ['answered for', 4, 4],
-  ])('a match in place: bytes that were %s', async (_, lentTo, expected) => {
-    const outcomes = await writersAfter(0, (words, writer) => {
-      haunt({ memory: writer.memory, half: 'reader' }, 1, GHOST)
-      Atomics.store(words, READ_LOCK, OWNED)
-      Atomics.store(words, DRAINED, 2)
-      Atomics.store(words, LENT_TO, lentTo)
-      Atomics.store(words, HANDOFF, inState(words[HANDOFF] as number, LENT))
-    })
-    expect(outcomes).toEqual([expected, expected])
-  })
+    ['not answered for', 2],
+    ['answered for in part', 3],
+    ['answered for', 4],
+  ])(
+    'a match in place, bytes that were %s: the writer has what was drained, the dead take nothing',
+    async (_, lentTo) => {
+      const outcomes = await writersAfter(0, (words, writer) => {
+        haunt({ memory: writer.memory, half: 'reader' }, 1, GHOST)
+        Atomics.store(words, READ_LOCK, OWNED)
+        Atomics.store(words, DRAINED, 2)
+        Atomics.store(words, LENT_TO, lentTo)
+        Atomics.store(words, HANDOFF, inState(words[HANDOFF] as number, LENT))
+      })
+      expect(outcomes).toEqual([CUT_SHORT, CUT_SHORT])
+    },
+  )
 
   test('a lock with nothing begun, before and while others come for it', async () => {
     const { reader, writer } = pipe()
@@ -226,7 +229,10 @@ describe('how the system knows threads', () => {
     expect((await write).value).toMatchObject({ code: 'ERR_PIPE_TIMEOUT' })
   })
 
-  test('where nobody can look, a watch tells', async () => {
+  test.each([
+    ['nobody tells', false, 'ERR_PIPE_TIMEOUT'],
+    ['a watch tells', true, PEER_EXITED.code],
+  ])('where nobody can look, %s', async (_, watched, code) => {
     const { reader, writer } = pipe()
     const mortal = new Mortal(({ PipeWriter }, handle, life) => {
       PipeWriter.from(handle)
@@ -238,12 +244,10 @@ describe('how the system knows threads', () => {
     // The second slot is its: as it would have entered itself elsewhere.
     const elsewhere = holderIdentity(-threadNumber(mortal.worker.threadId), 0)
     new BigInt64Array(writer.memory)[identityAt(WRITER_HOLDERS + HOLDER_WORDS)] = elsewhere
-    const unwatched = outcome(reader.read(new Uint8Array(1), { timeout: 400 }))
+    if (watched) watch(mortal.worker, writer)
+    const read = outcome(reader.read(new Uint8Array(1), watched ? PATIENT : { timeout: 400 }))
     mortal.tell()
+    expect((await read).value).toMatchObject({ code })
     await mortal.gone()
-    expect((await unwatched).value).toMatchObject({ code: 'ERR_PIPE_TIMEOUT' })
-    const next = outcome(reader.read(new Uint8Array(1), PATIENT))
-    watch(mortal.worker, writer)
-    expect((await next).value).toMatchObject({ code: PEER_EXITED.code })
   })
 })

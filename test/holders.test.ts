@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { enterHolder, isDead, isDeserted, noteExit } from '../src/holders.ts'
 import {
   DEAD as DEAD_IDENTITY,
+  FREE,
   HOLDER_THREAD,
   HOLDER_USES,
   HOLDER_WORDS,
@@ -13,7 +14,9 @@ import {
   MAX_HOLDERS,
   ownerIdentity,
   WRITE_LOCK,
+  WRITER_DONE,
   WRITER_HOLDERS,
+  writingBy,
 } from '../src/layout.ts'
 import { openMemory, type PipeMemory } from '../src/memory.ts'
 import { platform } from '../src/platform/node.ts'
@@ -125,16 +128,45 @@ test('an exit is noted of the thread that it was, in either half', () => {
   expect(isDeserted(memory, 'writer', 0)).toBe(false)
 })
 
+/** What stands in a slot in the place of a number and a start, once its thread is known to be dead. */
+const MARKED = [-1, -1]
+
 test('where all slots are taken, that of a dead thread is used again, but not while it owns a lock', () => {
   const memory = heldBy(...ghosts(MAX_HOLDERS, DEAD))
   Atomics.store(memory.words, WRITE_LOCK, ownerIdentity(FIRST, true))
   enterHolder(memory, 'writer', true)
-  expect(slotOf(memory, 0)).toEqual([DEAD.id, DEAD.start, FIRST, 1])
+  // Known to be dead, and left as it is.
+  expect(slotOf(memory, 0)).toEqual([...MARKED, FIRST, 1])
   expect(slotOf(memory, 1)).toEqual([LIVING.id, LIVING.start, HERE, 1])
   expect(isDead(memory, 'writer', FIRST)).toBe(true)
   expect(isDeserted(memory, 'writer', 0)).toBe(false)
   enterHolder(memory, 'writer', true)
   expect(slotOf(memory, 2)[2]).toBe(FIRST + 2)
+})
+
+test('nor while others wait for the error that it was writing down', () => {
+  const memory = heldBy(...ghosts(MAX_HOLDERS, DEAD))
+  Atomics.store(memory.words, WRITER_DONE, writingBy(FIRST))
+  enterHolder(memory, 'writer', true)
+  expect(slotOf(memory, 0)).toEqual([...MARKED, FIRST, 1])
+  expect(slotOf(memory, 1)).toEqual([LIVING.id, LIVING.start, HERE, 1])
+})
+
+test('nor when it takes a lock and dies while another thread looks', () => {
+  const memory = heldBy(...ghosts(MAX_HOLDERS, DEAD))
+  const { hasExited } = platform
+  try {
+    // Just before the system says that it is dead.
+    platform.hasExited = (id, start) => {
+      if (memory.words[WRITE_LOCK] === FREE) Atomics.store(memory.words, WRITE_LOCK, ownerIdentity(FIRST, false))
+      return hasExited(id, start)
+    }
+    enterHolder(memory, 'writer', true)
+  } finally {
+    platform.hasExited = hasExited
+  }
+  expect(slotOf(memory, 0)).toEqual([...MARKED, FIRST, 1])
+  expect(isDead(memory, 'writer', FIRST)).toBe(true)
 })
 
 test('more threads than slots can hold the half', () => {
