@@ -18,7 +18,6 @@ const LIMIT_MS = 600_000
 const SMALL = [
   '1 × 1: a write larger than the window',
   'both give up at their time-outs, and the next write is whole',
-  'in place: the reader closed by a third',
   'buffered 1 × 1: over the edge of 31 bits',
   'awaited writer gives up at its time-out',
   'the writer dies',
