@@ -68,19 +68,11 @@ export function isDead(memory: PipeMemory, half: Half, thread: number): boolean 
   return holder !== undefined && isGone(memory, holder)
 }
 
-/** Whether a thread has entered itself as a holder of a half, or so many have that not all could. */
-export function mayHold(memory: PipeMemory, half: Half, thread: number): boolean {
-  return Atomics.load(memory.words, UNLISTED[half]) !== 0 || holderOf(memory, half, thread) !== undefined
-}
-
-/**
- * Whether a half has lost a thread that held it, and none that uses it is left, but for one that cannot at the moment.
- *
- * @param lost whether one is known to be lost
- */
-export function isDeserted(memory: PipeMemory, half: Half, exceptThread: number, lost = false): boolean {
+/** Whether a half has lost a thread that held it, and none that uses it is left, but for one that cannot at the moment. */
+export function isDeserted(memory: PipeMemory, half: Half, exceptThread: number): boolean {
   const { words } = memory
   if (Atomics.load(words, UNLISTED[half]) !== 0) return false
+  let lost = false
   for (const holder of holders(memory, half)) {
     const thread = Atomics.load(words, holder + HOLDER_THREAD)
     if (thread !== 0 && thread === exceptThread) continue

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { type PipeHandle, pipe } from 'threadpipe'
-import { watch } from 'threadpipe/node'
 import { afterEach, describe, expect, test } from 'vitest'
 import { FREE, HANDOFF, LENT, READ_LOCK, STATE, TAKING, WRITE_LOCK } from '../src/layout.ts'
 import { blocking, endMortals, haunt, Mortal, NO_TID, PEER_EXITED } from './support/mortals.ts'
@@ -129,32 +128,6 @@ test('a close that follows the death of a thread amid its write makes no end of 
   expect(writer.stats().writerClosed).toBe(true)
   expect(await reader.read(new Uint8Array(2000), PATIENT)).toBe(1000)
   await expect(reader.read(new Uint8Array(2000), PATIENT)).rejects.toMatchObject(PEER_EXITED)
-})
-
-test('a watched worker that ends leaves the half to those that share it', async () => {
-  const { reader, writer } = pipe()
-  const body = (
-    { PipeWriter }: typeof import('threadpipe'),
-    handle: PipeHandle,
-    life: { ready(): void; park(): void },
-  ): number => {
-    const writer = PipeWriter.from(handle)
-    life.ready()
-    life.park()
-    return writer.writeSync('x', { timeout: 10_000 })
-  }
-  const [one, two] = [new Mortal(body as never, handleOf(writer)), new Mortal(body as never, handleOf(writer))]
-  for (const mortal of [one, two]) {
-    watch(mortal.worker, writer)
-    await mortal.ready()
-  }
-  one.tell()
-  expect(await reader.read(new Uint8Array(4), PATIENT)).toBe(1)
-  await one.terminate()
-  two.tell()
-  expect(await reader.read(new Uint8Array(4), PATIENT)).toBe(1)
-  await two.terminate()
-  await expect(reader.read(new Uint8Array(4), PATIENT)).rejects.toMatchObject(PEER_EXITED)
 })
 
 /** Calls `call` from where the stack has hardly any room left, with frames of many sizes before it. @returns how often it failed for that */

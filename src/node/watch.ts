@@ -1,8 +1,7 @@
 import type { Worker } from 'node:worker_threads'
 import { checkFunction, checkObject } from '../checks.ts'
 import { endExited } from '../ending.ts'
-import { isDeserted, mayHold, noteExit } from '../holders.ts'
-import { lookAfterOwn } from '../liveness.ts'
+import { noteExit } from '../holders.ts'
 import { openMemory } from '../memory.ts'
 import { threadNumber } from '../platform/node.ts'
 import type { PipeReader } from '../reader.ts'
@@ -10,12 +9,10 @@ import type { PipeWriter } from '../writer.ts'
 
 /** What a worker's `threadId` is once it has exited. */
 const EXITED = -1
-/** The number of no thread. */
-const NOBODY = 0
 
 /**
- * Ends, when a worker exits, the halves that were given to it and that it has not closed, unless other threads that live use them too: the other
- * side gets `ERR_PIPE_PEER_EXITED`, after the bytes that a buffered pipe still holds. It takes a turning event loop in the thread that watches.
+ * Ends, when a worker exits, the halves that were given to it and that it has not closed: the other side gets `ERR_PIPE_PEER_EXITED`, after the
+ * bytes that a buffered pipe still holds, and so do other threads that share the half. It takes a turning event loop in the thread that watches.
  *
  * On Linux a thread that waits sees by itself within 250 ms that the others are dead; but not that one has died before it rebuilt the half it
  * was given. Elsewhere this is the only way to know.
@@ -31,13 +28,8 @@ export function watch(worker: Worker, ...halves: (PipeReader | PipeWriter)[]): (
   const onExit = (): void => {
     for (const { memory, half } of halves) {
       const pipe = openMemory(memory)
-      const thread = threadId === EXITED ? NOBODY : threadNumber(threadId)
-      noteExit(pipe, thread)
-      // Amid a call?
-      lookAfterOwn(pipe, half)
-      // One that never rebuilt its half is in no list, and is lost all the same.
-      const lost = !mayHold(pipe, half, thread)
-      if (isDeserted(pipe, half, 0, lost)) endExited(pipe, half)
+      if (threadId !== EXITED) noteExit(pipe, threadNumber(threadId))
+      endExited(pipe, half)
     }
   }
   if (threadId === EXITED) onExit()
