@@ -1,0 +1,38 @@
+import * as echarts from 'echarts'
+import type { Result } from './report.ts'
+
+/** A chart of a result: a line for each contestant, both axes logarithmic. */
+export function chart({ title, unit, by, points, machine }: Result): string {
+  const names = [...new Set(points.flatMap(({ figures }) => figures.map(({ name }) => name)))]
+  const [width, height] = [1000, 560]
+  const view = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height })
+  view.setOption({
+    animation: false,
+    backgroundColor: '#fff',
+    title: {
+      text: title,
+      subtext: `${unit}; ${machine.processor}, ${machine.cores} cores, Node ${machine.node}`,
+      left: 'center',
+    },
+    legend: { orient: 'vertical', left: 745, top: 90 },
+    grid: { left: 90, right: 270, top: 80, bottom: 60 },
+    xAxis: {
+      type: 'category',
+      name: by,
+      nameLocation: 'middle',
+      nameGap: 30,
+      data: points.map(({ label }) => label),
+    },
+    yAxis: { type: 'log', name: unit, nameLocation: 'middle', nameGap: 55, minorSplitLine: { show: true } },
+    series: names.map((name, i) => ({
+      name,
+      type: 'line',
+      symbolSize: 7,
+      lineStyle: { width: i === 0 ? 4 : 2 },
+      data: points.map(({ figures }) => figures.find((figure) => figure.name === name)?.median ?? null),
+    })),
+  })
+  const svg = view.renderToSVGString()
+  view.dispose()
+  return svg
+}

@@ -1,0 +1,66 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import ora from 'ora'
+import { chart } from './chart.ts'
+import { cleanUp } from './contestant.ts'
+import { machine } from './machine.ts'
+import { isHere, isMissing, measure } from './measure.ts'
+import { machineText, type Point, resultOf, table } from './report.ts'
+import type { Scenario } from './scenario.ts'
+import { SCENARIOS } from './scenarios/all.ts'
+
+/**
+ * `npm run bench [-- --quick] [--scenario NAME]`: measures threadpipe beside others, all in one run and in turn. Prints tables; a run that is not quick also
+ * files them, with charts, under `bench/results`.
+ */
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    scenario: { type: 'string' },
+    out: { type: 'string', default: new URL('results/', import.meta.url).pathname },
+  },
+})
+
+/** A quick run is to see that everything runs, not to measure. */
+const QUICK = { rounds: 3, roundMs: 10, warmUpMs: 20 }
+
+const chosen = SCENARIOS.filter(({ name }) => values.scenario === undefined || name === values.scenario)
+if (chosen.length === 0) {
+  console.error(`there is no scenario "${values.scenario}"; there are: ${SCENARIOS.map(({ name }) => name).join(', ')}`)
+  process.exit(2)
+}
+const here = machine()
+const spinner = ora({ isEnabled: process.stderr.isTTY }).start()
+
+async function run(scenario: Scenario): Promise<Point[]> {
+  const points: Point[] = []
+  for (const { label, start } of scenario.setups) {
+    spinner.text = `${scenario.name}, ${label}`
+    const all = await start()
+    const missing = all.filter(isMissing)
+    const figures = await measure(all.filter(isHere), values.quick ? QUICK : scenario.effort)
+    points.push({ label, figures, missing })
+  }
+  return points
+}
+
+try {
+  console.log(machineText(here))
+  for (const scenario of chosen) {
+    const result = resultOf(scenario, here, await run(scenario))
+    const text = [table(result), scenario.summary?.(result.points)].filter((part) => part !== undefined).join('\n\n')
+    spinner.clear()
+    console.log(`\n${text}`)
+    if (values.quick) continue
+    mkdirSync(values.out, { recursive: true })
+    const file = (extension: string): string => `${values.out}/${scenario.name}.${extension}`
+    writeFileSync(file('json'), `${JSON.stringify(result, undefined, 2)}\n`)
+    writeFileSync(file('md'), `${text}\n\n${machineText(here)}\n`)
+    writeFileSync(file('svg'), chart(result))
+  }
+} finally {
+  spinner.stop()
+  await cleanUp()
+}
+process.exit()

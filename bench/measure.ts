@@ -1,0 +1,55 @@
+import type { Contestant, Missing } from './contestant.ts'
+
+/** What came of the rounds of one contestant. */
+export interface Figure {
+  name: string
+  median: number
+  least: number
+  most: number
+  rounds: number[]
+  fairness?: number
+}
+
+export interface Effort {
+  rounds: number
+  roundMs: number
+  warmUpMs: number
+}
+
+/** Measures contestants in turn, round by round, each round beginning with another one: what disturbs the machine disturbs all of them. */
+export async function measure(contestants: readonly Contestant[], effort: Effort): Promise<Figure[]> {
+  const rounds = contestants.map((): number[] => [])
+  try {
+    for (const { round } of contestants) await round(effort.warmUpMs)
+    for (let r = 0; r < effort.rounds; r += 1) {
+      for (let i = 0; i < contestants.length; i += 1) {
+        const turn = (i + r) % contestants.length
+        rounds[turn]?.push(await (contestants[turn] as Contestant).round(effort.roundMs))
+      }
+    }
+    return contestants.map(({ name, fairness }, i) => ({
+      ...figureOf(name, rounds[i] as number[]),
+      ...(fairness === undefined ? {} : { fairness: fairness() }),
+    }))
+  } finally {
+    await Promise.all(contestants.map(({ stop }) => stop()))
+  }
+}
+
+export function figureOf(name: string, rounds: number[]): Figure {
+  const sorted = rounds.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const median =
+    sorted.length % 2 === 1
+      ? (sorted[middle] as number)
+      : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+  return { name, median, least: sorted[0] as number, most: sorted.at(-1) as number, rounds }
+}
+
+export function isMissing(contestant: Contestant | Missing): contestant is Missing {
+  return 'missing' in contestant
+}
+
+export function isHere(contestant: Contestant | Missing): contestant is Contestant {
+  return !isMissing(contestant)
+}

@@ -1,0 +1,180 @@
+/*
+ * What the machine itself can do: the limits that a pipe between two threads is held against.
+ *
+ *   limits rendezvous SIZE   two spinning threads, each write of SIZE bytes copied into a shared window and out of it; ns per write
+ *   limits memcpy SIZE       one thread copies SIZE bytes; ns per copy
+ *   limits spin              two spinning threads, ns per round trip
+ *   limits futex             two threads that sleep, ns per round trip
+ *
+ * Reads a line with a number of ms, measures for so long, writes a line with the figure; until its input ends.
+ */
+#define _GNU_SOURCE
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE 64
+#define WINDOW (256 * 1024)
+#define CHUNK (32 * 1024)
+
+static struct {
+  _Alignas(LINE) atomic_ulong filled;
+  _Alignas(LINE) atomic_ulong drained;
+  _Alignas(LINE) atomic_int stopped;
+  _Alignas(LINE) atomic_int word;
+} shared;
+
+static unsigned char *window, *source, *target;
+static size_t size;
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+static void pause_briefly(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/* Takes writes of `size` bytes, each as a whole. */
+static void *drain(void *unused) {
+  unsigned long drained = atomic_load(&shared.drained);
+  size_t at = 0;
+  for (;;) {
+    unsigned long filled;
+    while ((filled = atomic_load_explicit(&shared.filled, memory_order_acquire)) == drained) {
+      if (atomic_load_explicit(&shared.stopped, memory_order_relaxed)) return unused;
+      pause_briefly();
+    }
+    size_t place = drained % WINDOW;
+    size_t n = least(least(filled - drained, CHUNK), WINDOW - place);
+    memcpy(target + at, window + place, n);
+    at = (at + n) % size;
+    drained += n;
+    atomic_store_explicit(&shared.drained, drained, memory_order_release);
+  }
+}
+
+static void write_whole(void) {
+  unsigned long filled = atomic_load(&shared.filled);
+  for (size_t at = 0; at < size;) {
+    size_t place = filled % WINDOW;
+    size_t n = least(least(size - at, CHUNK), WINDOW - place);
+    while (filled + n - atomic_load_explicit(&shared.drained, memory_order_acquire) > WINDOW) pause_briefly();
+    memcpy(window + place, source + at, n);
+    at += n;
+    filled += n;
+    atomic_store_explicit(&shared.filled, filled, memory_order_release);
+  }
+  while (atomic_load_explicit(&shared.drained, memory_order_acquire) != filled) pause_briefly();
+}
+
+static void *answer_spinning(void *unused) {
+  for (;;) {
+    int word;
+    while ((word = atomic_load_explicit(&shared.word, memory_order_acquire)) % 2 == 0) {
+      if (atomic_load_explicit(&shared.stopped, memory_order_relaxed)) return unused;
+      pause_briefly();
+    }
+    atomic_store_explicit(&shared.word, word + 1, memory_order_release);
+  }
+}
+
+static void ask_spinning(void) {
+  int word = atomic_load(&shared.word);
+  atomic_store_explicit(&shared.word, word + 1, memory_order_release);
+  while (atomic_load_explicit(&shared.word, memory_order_acquire) != word + 2) pause_briefly();
+}
+
+static void futex_wait(int seen) { syscall(SYS_futex, &shared.word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0); }
+static void futex_wake(void) { syscall(SYS_futex, &shared.word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0); }
+
+static void *answer_sleeping(void *unused) {
+  for (;;) {
+    int word = atomic_load(&shared.word);
+    if (word % 2 == 1) {
+      atomic_store(&shared.word, word + 1);
+      futex_wake();
+    } else if (atomic_load(&shared.stopped)) {
+      return unused;
+    } else {
+      futex_wait(word);
+    }
+  }
+}
+
+static void ask_sleeping(void) {
+  int word = atomic_load(&shared.word) + 1;
+  atomic_store(&shared.word, word);
+  futex_wake();
+  for (int seen; (seen = atomic_load(&shared.word)) == word;) futex_wait(seen);
+}
+
+static void copy_once(void) {
+  memcpy(target, source, size);
+  __asm__ volatile("" : : "r"(target) : "memory");
+}
+
+static double measure(void *(*other)(void *), void (*one)(void), double ms) {
+  pthread_t thread;
+  atomic_store(&shared.stopped, 0);
+  if (other) pthread_create(&thread, NULL, other, NULL);
+  one();
+  double start = now(), end = start + ms * 1e6, at = start;
+  long count = 0, batch = 1;
+  while (at < end) {
+    for (long i = 0; i < batch; i++) one();
+    count += batch;
+    at = now();
+    if (at - start < count * 1e5 && batch < 1024) batch *= 2;
+  }
+  if (other) {
+    atomic_store(&shared.stopped, 1);
+    /* A sleeper looks again. */
+    futex_wake();
+    while (pthread_tryjoin_np(thread, NULL) != 0) futex_wake();
+  }
+  return (at - start) / count;
+}
+
+int main(int count, char **arguments) {
+  const char *mode = count > 1 ? arguments[1] : "";
+  size = count > 2 ? strtoul(arguments[2], NULL, 10) : 1;
+  void *(*other)(void *) = NULL;
+  void (*one)(void) = NULL;
+  if (!strcmp(mode, "rendezvous")) other = drain, one = write_whole;
+  else if (!strcmp(mode, "memcpy")) one = copy_once;
+  else if (!strcmp(mode, "spin")) other = answer_spinning, one = ask_spinning;
+  else if (!strcmp(mode, "futex")) other = answer_sleeping, one = ask_sleeping;
+  if (!one || size == 0) {
+    fprintf(stderr, "usage: limits rendezvous|memcpy SIZE, or limits spin|futex\n");
+    return 2;
+  }
+  window = aligned_alloc(LINE, WINDOW);
+  source = aligned_alloc(LINE, (size + LINE - 1) / LINE * LINE);
+  target = aligned_alloc(LINE, (size + LINE - 1) / LINE * LINE);
+  memset(window, 1, WINDOW);
+  memset(source, 2, size);
+  memset(target, 3, size);
+  double ms;
+  while (scanf("%lf", &ms) == 1) {
+    printf("%.2f\n", measure(other, one, ms));
+    fflush(stdout);
+  }
+  return 0;
+}

@@ -1,0 +1,49 @@
+import { PerformanceObserver } from 'node:perf_hooks'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { type PipeHandle, PipeReader, PipeWriter } from 'threadpipe'
+
+/** A thread that only blocks; or one that writes, and says how many bytes of its heap each write took. */
+
+export interface RestData {
+  role: 'blocked reader' | 'blocked writer' | 'reader' | 'allocating writer'
+  handle: PipeHandle
+}
+
+const WRITES = 1_000_000
+
+const { role, handle } = workerData as RestData
+const port = parentPort as MessagePort
+const bytes = new Uint8Array(1)
+
+switch (role) {
+  case 'blocked reader':
+  case 'reader': {
+    const reader = PipeReader.from(handle)
+    port.postMessage('ready')
+    while (reader.readSync(bytes) !== null);
+    break
+  }
+  case 'blocked writer': {
+    const writer = PipeWriter.from(handle)
+    port.postMessage('ready')
+    writer.writeSync(bytes)
+    break
+  }
+  case 'allocating writer': {
+    const writer = PipeWriter.from(handle)
+    let collections = 0
+    new PerformanceObserver((list) => (collections += list.getEntries().length)).observe({ entryTypes: ['gc'] })
+    port.on('message', async () => {
+      for (let i = 0; i < WRITES / 10; i += 1) writer.writeSync(bytes)
+      await new Promise(setImmediate)
+      collections = 0
+      const before = process.memoryUsage().heapUsed
+      for (let i = 0; i < WRITES; i += 1) writer.writeSync(bytes)
+      const after = process.memoryUsage().heapUsed
+      await new Promise(setImmediate)
+      // What was collected meanwhile is not seen: then the figure says nothing.
+      port.postMessage(collections === 0 ? Math.max(0, after - before) / WRITES : Number.NaN)
+    })
+    port.postMessage('ready')
+  }
+}

@@ -1,0 +1,82 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { pipe } from 'threadpipe'
+import { ask, type Contestant, startThread, stopThreads } from '../contestant.ts'
+import type { RestData } from '../rest-side.ts'
+import type { Scenario } from '../scenario.ts'
+import { handleOf } from '../transports/threadpipe.ts'
+
+/** What a pipe costs that does nothing, and what it costs beside the time. */
+export const rest: Scenario = {
+  name: 'rest',
+  title: 'What else a pipe costs',
+  unit: 'as the row says',
+  effort: { rounds: 1, roundMs: 10_000, warmUpMs: 0 },
+  by: 'cost',
+  setups: [
+    { label: 'CPU of two pipes blocked for 10 s, a reader and a writer, ms', start: async () => [await blocked()] },
+    { label: 'memory of a pipe, of 10,000 with a window of 4 KiB, bytes', start: async () => [memory()] },
+    { label: 'making a pipe with a window of 4 KiB, ns', start: async () => [making()] },
+    { label: 'heap per blocking write of 1 B, of 1,000,000, bytes', start: async () => [await allocation()] },
+  ],
+}
+
+const NAME = 'threadpipe'
+const PIPES = 10_000
+const WINDOW = 4096
+const nothing = async (): Promise<void> => {}
+
+function thread(role: RestData['role'], handle: RestData['handle'], resourceLimits = {}) {
+  return startThread('rest-side', { role, handle: handleOf(handle) } satisfies RestData, { resourceLimits })
+}
+
+async function blocked(): Promise<Contestant> {
+  const [read, written] = [pipe(), pipe()]
+  const workers = await Promise.all([thread('blocked reader', read.reader), thread('blocked writer', written.writer)])
+  return {
+    name: NAME,
+    round: async (ms) => {
+      const before = process.cpuUsage()
+      await delay(ms)
+      const { user, system } = process.cpuUsage(before)
+      return ((user + system) / 1000) * (10_000 / Math.max(1, ms))
+    },
+    stop: () => stopThreads(workers),
+  }
+}
+
+function memory(): Contestant {
+  return {
+    name: NAME,
+    round: async () => {
+      const before = process.memoryUsage().rss
+      const pipes = Array.from({ length: PIPES }, () => pipe({ window: WINDOW }))
+      const after = process.memoryUsage().rss
+      return (after - before) / pipes.length
+    },
+    stop: nothing,
+  }
+}
+
+function making(): Contestant {
+  return {
+    name: NAME,
+    round: async () => {
+      const startedMs = performance.now()
+      for (let i = 0; i < PIPES; i += 1) pipe({ window: WINDOW })
+      return ((performance.now() - startedMs) * 1e6) / PIPES
+    },
+    stop: nothing,
+  }
+}
+
+async function allocation(): Promise<Contestant> {
+  const { reader, writer } = pipe()
+  // So much room for young objects that none is collected meanwhile.
+  const limits = { maxYoungGenerationSizeMb: 512 }
+  const [reading, writing] = await Promise.all([thread('reader', reader), thread('allocating writer', writer, limits)])
+  return {
+    name: NAME,
+    round: (ms) => ask(writing, ms),
+    stop: () => stopThreads([writing, reading]),
+  }
+}

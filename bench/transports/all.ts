@@ -1,0 +1,28 @@
+import { misaligned } from './misaligned.ts'
+import { fifo, messagePort, messagePortTransfer, webStreams } from './others.ts'
+import { ringbuf, syncMessagePort } from './packages.ts'
+import { awaited, awaitedReader, awaitedWriter, blocking, buffered, readInPlace, writtenInPlace } from './threadpipe.ts'
+import type { Transport } from './transport.ts'
+
+export const TRANSPORTS: readonly Transport[] = [
+  blocking,
+  readInPlace,
+  writtenInPlace,
+  awaited,
+  awaitedReader,
+  awaitedWriter,
+  buffered,
+  misaligned,
+  messagePort,
+  messagePortTransfer,
+  webStreams,
+  fifo,
+  ringbuf,
+  syncMessagePort,
+]
+
+export function transportNamed(name: string): Transport {
+  const transport = TRANSPORTS.find((transport) => transport.name === name)
+  if (transport === undefined) throw new RangeError(`there is no transport "${name}"`)
+  return transport
+}

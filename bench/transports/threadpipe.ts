@@ -1,0 +1,138 @@
+import { type PipeHandle, PipeReader, PipeWriter, pipe } from 'threadpipe'
+import type { Consume, Link, Produce, Sender, Transport } from './transport.ts'
+
+/** threadpipe, in the ways it can be used. */
+
+const DEFAULT_WINDOW = 256 * 1024
+export const CAPACITY = 64 * 1024
+
+function rendezvous(): Link {
+  const { reader, writer } = pipe()
+  return { sender: handleOf(writer), receiver: handleOf(reader) }
+}
+
+export function handleOf({ memory, half }: PipeHandle): PipeHandle {
+  return { memory, half }
+}
+
+function blockingSender(handle: unknown, size: number): Sender {
+  const writer = PipeWriter.from(handle as PipeHandle)
+  const source = new Uint8Array(size)
+  return {
+    send: (produce: Produce) => {
+      produce(source)
+      writer.writeSync(source)
+    },
+  }
+}
+
+function blockingReceive(handle: unknown, size: number, consume: Consume): void {
+  const reader = PipeReader.from(handle as PipeHandle)
+  const target = new Uint8Array(size)
+  for (;;) {
+    const n = reader.readSync(target)
+    if (n === null) return
+    consume(n === size ? target : target.subarray(0, n))
+  }
+}
+
+export const blocking: Transport = {
+  name: 'threadpipe',
+  waits: 'taken',
+  make: rendezvous,
+  sender: blockingSender,
+  receive: blockingReceive,
+}
+
+export const readInPlace: Transport = {
+  name: 'threadpipe, read in place',
+  waits: 'taken',
+  make: rendezvous,
+  sender: blockingSender,
+  receive: (handle, _, consume) => {
+    const reader = PipeReader.from(handle as PipeHandle)
+    const use = (bytes: Uint8Array): number => {
+      consume(bytes)
+      return bytes.length
+    }
+    while (reader.readInPlaceSync(use) !== null);
+  },
+}
+
+export const writtenInPlace: Transport = {
+  name: 'threadpipe, written in place',
+  waits: 'taken',
+  make: (size) => {
+    const { reader, writer } = pipe({ window: Math.max(size, DEFAULT_WINDOW) })
+    return { sender: handleOf(writer), receiver: handleOf(reader) }
+  },
+  sender: (handle, size) => {
+    const writer = PipeWriter.from(handle as PipeHandle)
+    return {
+      send: (produce) => {
+        writer.writeInPlaceSync(size, (bytes) => {
+          produce(bytes)
+          return size
+        })
+      },
+    }
+  },
+  receive: blockingReceive,
+}
+
+function awaitedSender(handle: unknown, size: number): Sender {
+  const writer = PipeWriter.from(handle as PipeHandle)
+  const source = new Uint8Array(size)
+  return {
+    send: async (produce) => {
+      produce(source)
+      await writer.write(source)
+    },
+  }
+}
+
+async function awaitedReceive(handle: unknown, size: number, consume: Consume): Promise<void> {
+  const reader = PipeReader.from(handle as PipeHandle)
+  const target = new Uint8Array(size)
+  for (;;) {
+    const n = await reader.read(target)
+    if (n === null) return
+    consume(n === size ? target : target.subarray(0, n))
+  }
+}
+
+export const awaited: Transport = {
+  name: 'threadpipe, both await',
+  waits: 'taken',
+  make: rendezvous,
+  sender: awaitedSender,
+  receive: awaitedReceive,
+}
+
+export const awaitedReader: Transport = {
+  name: 'threadpipe, the reader awaits',
+  waits: 'taken',
+  make: rendezvous,
+  sender: blockingSender,
+  receive: awaitedReceive,
+}
+
+export const awaitedWriter: Transport = {
+  name: 'threadpipe, the writer awaits',
+  waits: 'taken',
+  make: rendezvous,
+  sender: awaitedSender,
+  receive: blockingReceive,
+}
+
+export const buffered: Transport = {
+  name: 'threadpipe, buffered',
+  waits: 'stored',
+  make: () => {
+    const { reader, writer } = pipe({ capacity: CAPACITY })
+    return { sender: handleOf(writer), receiver: handleOf(reader) }
+  },
+  sender: blockingSender,
+  // Takes what is there, not only as much as one write.
+  receive: (handle, size, consume) => blockingReceive(handle, Math.max(size, CAPACITY), consume),
+}

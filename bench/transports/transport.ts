@@ -1,0 +1,35 @@
+import type { Transferable } from 'node:worker_threads'
+
+/** A way to get bytes from one thread to another: a contestant. Each of its two ends runs in a thread of its own. */
+export interface Transport {
+  readonly name: string
+  /** What a send waits for: the bytes are taken; they are stored; or nothing, so that the receiver may fall behind without limit. */
+  readonly waits: 'taken' | 'stored' | 'no'
+  /** The largest size that it is tried with, in bytes. */
+  readonly largest?: number
+  /** Makes what the ends are opened with. */
+  make(size: number): Link | Promise<Link>
+  /** Opens the sending end, in its thread. */
+  sender(handle: unknown, size: number): Sender | Promise<Sender>
+  /** Receives all that comes, in its thread, and gives it to `consume`. */
+  receive(handle: unknown, size: number, consume: Consume): void | Promise<void>
+}
+
+export interface Link {
+  readonly sender: unknown
+  readonly receiver: unknown
+  readonly transfer?: Transferable[]
+  remove?(): void
+}
+
+export interface Sender {
+  /** Wakes what rests between the rounds. */
+  begin?(): void
+  /** Sends `size` bytes, which `produce` puts there. */
+  send(produce: Produce): void | Promise<void>
+  /** Waits until all that was sent is taken, where a send does not. */
+  flush?(): void | Promise<void>
+}
+
+export type Produce = (bytes: Uint8Array) => void
+export type Consume = (bytes: Uint8Array) => void
