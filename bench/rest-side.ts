@@ -5,7 +5,7 @@ import { type PipeHandle, PipeReader, PipeWriter } from 'threadpipe'
 /** A thread that only blocks; or one that writes, and says how many bytes of its heap each write took. */
 
 export interface RestData {
-  role: 'blocked reader' | 'blocked writer' | 'reader' | 'allocating writer'
+  role: 'reader' | 'blocked writer' | 'allocating writer'
   handle: PipeHandle
 }
 
@@ -16,7 +16,6 @@ const port = parentPort as MessagePort
 const bytes = new Uint8Array(1)
 
 switch (role) {
-  case 'blocked reader':
   case 'reader': {
     const reader = PipeReader.from(handle)
     port.postMessage('ready')

@@ -31,7 +31,7 @@ function thread(role: RestData['role'], handle: RestData['handle'], resourceLimi
 
 async function blocked(): Promise<Contestant> {
   const [read, written] = [pipe(), pipe()]
-  const workers = await Promise.all([thread('blocked reader', read.reader), thread('blocked writer', written.writer)])
+  const workers = await Promise.all([thread('reader', read.reader), thread('blocked writer', written.writer)])
   return {
     name: NAME,
     round: async (ms) => {

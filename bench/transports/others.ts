@@ -64,7 +64,6 @@ export const messagePortTransfer: Transport = {
 export const webStreams: Transport = {
   name: 'web streams, transferred',
   waits: 'stored',
-  largest: 1 << 20,
   make: () => {
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
     return { sender: writable, receiver: readable, transfer: [writable, readable] as unknown as Transferable[] }

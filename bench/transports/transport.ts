@@ -5,8 +5,6 @@ export interface Transport {
   readonly name: string
   /** What a send waits for: the bytes are taken; they are stored; or nothing, so that the receiver may fall behind without limit. */
   readonly waits: 'taken' | 'stored' | 'no'
-  /** The largest size that it is tried with, in bytes. */
-  readonly largest?: number
   /** Makes what the ends are opened with. */
   make(size: number): Link | Promise<Link>
   /** Opens the sending end, in its thread. */
