@@ -59,8 +59,8 @@ func measure(once func(), ms float64) float64 {
 	}
 }
 
-func piped(size int, before func([]byte), after func([]byte), ms float64) float64 {
-	reader, writer := io.Pipe()
+// drain reads until the end, and gives what it reads to after. It returns what tells that it is done.
+func drain(reader *io.PipeReader, size int, after func([]byte)) chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -73,6 +73,11 @@ func piped(size int, before func([]byte), after func([]byte), ms float64) float6
 			after(target[:n])
 		}
 	}()
+	return done
+}
+
+// writing writes again and again what before has put there, until the time is up, and waits for the reader.
+func writing(writer *io.PipeWriter, size int, before func([]byte), done chan struct{}, ms float64) float64 {
 	source := make([]byte, size)
 	figure := measure(func() {
 		before(source)
@@ -85,11 +90,17 @@ func piped(size int, before func([]byte), after func([]byte), ms float64) float6
 	return figure
 }
 
+func nothing([]byte) {}
+
+func piped(size int, before func([]byte), after func([]byte), ms float64) float64 {
+	reader, writer := io.Pipe()
+	return writing(writer, size, before, drain(reader, size, after), ms)
+}
+
 // chained writes to the first of a row of pipes, between which goroutines pass on what they read.
 func chained(size, stages int, ms float64) float64 {
 	first, writer := io.Pipe()
 	reader := first
-	done := make(chan struct{})
 	for i := 1; i < stages-1; i++ {
 		next, out := io.Pipe()
 		go func(in *io.PipeReader) {
@@ -107,24 +118,7 @@ func chained(size, stages int, ms float64) float64 {
 		}(reader)
 		reader = next
 	}
-	go func() {
-		defer close(done)
-		target := make([]byte, size)
-		for {
-			if _, err := reader.Read(target); err != nil {
-				return
-			}
-		}
-	}()
-	source := make([]byte, size)
-	figure := measure(func() {
-		if _, err := writer.Write(source); err != nil {
-			panic(err)
-		}
-	}, ms)
-	writer.Close()
-	<-done
-	return figure
+	return writing(writer, size, nothing, drain(reader, size, nothing), ms)
 }
 
 const stages = 8
@@ -142,7 +136,6 @@ func main() {
 	bytes := make([]byte, size)
 	filled := func(b []byte) { fill(b, 1) }
 	hashed := func(b []byte) { sink += hash(b) }
-	nothing := func([]byte) {}
 	modes := map[string]func(ms float64) float64{
 		"rendezvous": func(ms float64) float64 { return piped(size, nothing, nothing, ms) },
 		"work":       func(ms float64) float64 { return piped(size, filled, hashed, ms) },
