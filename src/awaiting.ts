@@ -5,7 +5,7 @@ import { cancelled, timedOut, withProgress } from './errors.ts'
 import { lookIsDue } from './liveness.ts'
 import type { Operation } from './operation.ts'
 import { countPark, countWait } from './stats.ts'
-import { parkAsync, spin } from './waiting.ts'
+import { CAN_SPIN, parkAsync, spin } from './waiting.ts'
 
 /**
  * The driver of the awaited calls. The calls of one half in one thread run in the order they were made, one at a time: the first
@@ -13,7 +13,7 @@ import { parkAsync, spin } from './waiting.ts'
  */
 
 /** Looks before sleeping: a wake through the event loop costs 50 µs, a busy peer answers in a fraction of one. */
-const SPINS = platform.parallelism > 1 ? 512 : 0
+const SPINS = CAN_SPIN ? 512 : 0
 /** Steps in a row before the event loop gets its turn. */
 const MAX_STEPS = 1024
 /** How long calls that never need to wait may keep the event loop from turning, in ms. */
@@ -130,7 +130,8 @@ export class AwaitQueue {
   #advance(operation: Operation): 'finished' | 'asleep' | 'again' {
     const { words } = operation.memory
     if (operation.step()) return 'finished'
-    if (!operation.peerAwaitsHere() && spin(words, operation.watch, operation.seen, SPINS)) return 'again'
+    if (!operation.peerAwaitsHere() && spin(words, operation.watch, operation.seen, SPINS) !== operation.seen)
+      return 'again'
     helpEnd(operation.memory)
     const count = operation.prepareToPark()
     if (operation.step()) return 'finished'

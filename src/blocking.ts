@@ -1,34 +1,51 @@
-import { platform } from '#platform'
 import { Deadline } from './deadline.ts'
 import { helpEnd } from './ending.ts'
 import { deadlocked, withProgress } from './errors.ts'
 import { LOOK_MS, lookIsDue } from './liveness.ts'
 import type { Operation } from './operation.ts'
 import { countPark, countWait } from './stats.ts'
-import { park, spin } from './waiting.ts'
+import { CAN_SPIN, hasWoken, park, SHORT_SPINS, spin } from './waiting.ts'
 
 /** The driver of the blocking calls: spins, then parks with Atomics.wait. */
 
-/** A wait that ends within so many looks, well under a microsecond, is not worth reading a clock for. */
-const SHORT_SPINS = 128
 /** The longest spin: about what a park costs, so that a wait never costs more than twice the best choice. */
 const MAX_SPINS = 8192
-/**
- * One wait in so many spins for longer than a sleeper needs to wake: if the other side does nothing but wait for us in turn, that brings
- * both out of sleeping at every hand-over, which short spins never would.
- */
+/** One wait in so many spins for long, however often that has failed before: times change. */
 const PROBE_EVERY = 16
-const PROBE_SPINS = 32768
 /** Short waits in a row before the clock is read after all. */
 const MAX_SHORT_WAITS = 64
 
-const canSpin = platform.parallelism > 1
+/** How long the waits of one kind spin in this thread: longer while that pays, shorter while it does not. */
+class Spinning {
+  #limit = MAX_SPINS
+  #waits = 0
 
-/** How long this thread spins: grows while spinning pays, shrinks while it does not. */
-let spins = MAX_SPINS
-let waits = 0
+  /** @returns whether what the operation waits for has changed */
+  tryFor(operation: Operation): boolean {
+    this.#waits += 1
+    const changed = hasChanged(operation, this.#waits % PROBE_EVERY === 0 ? MAX_SPINS : this.#limit)
+    this.#limit = changed ? Math.min(this.#limit * 4, MAX_SPINS) : Math.max(this.#limit >> 1, SHORT_SPINS)
+    return changed
+  }
+}
 
-/** Runs an operation to its end, blocking the thread. What needs no wait goes through here only. */
+/**
+ * After this thread has woken a sleeper: that one answers as soon as it is awake, whatever it took to answer before. Who parks in the meantime
+ * has to be woken in turn, and so on: then both sleep at every hand-over.
+ */
+const afterWake = new Spinning()
+const otherwise = new Spinning()
+
+/** Runs an operation on `bytes` from its beginning to its end, blocking the thread. What needs no wait to speak of goes through here only. */
+export function callBlocking(operation: Operation, bytes: Uint8Array, timeoutMs: number | undefined): void {
+  try {
+    if (!operation.start(bytes)) waitShort(operation, timeoutMs)
+  } catch (error) {
+    throw operation.abandon(error)
+  }
+}
+
+/** Runs an operation that has begun to its end, blocking the thread. */
 export function runBlocking(operation: Operation, timeoutMs: number | undefined): void {
   try {
     if (!operation.step()) waitShort(operation, timeoutMs)
@@ -38,11 +55,8 @@ export function runBlocking(operation: Operation, timeoutMs: number | undefined)
 }
 
 function waitShort(operation: Operation, timeoutMs: number | undefined): void {
-  if (canSpin && timeoutMs !== 0) {
-    const { words } = operation.memory
-    for (let i = 0; i < MAX_SHORT_WAITS && spin(words, operation.watch, operation.seen, SHORT_SPINS); i += 1) {
-      if (operation.step()) return
-    }
+  if (CAN_SPIN && timeoutMs !== 0) {
+    for (let i = 0; i < MAX_SHORT_WAITS && hasChanged(operation, SHORT_SPINS); i += 1) if (operation.step()) return
   }
   const startedMs = performance.now()
   try {
@@ -57,7 +71,12 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
   const deadline = new Deadline(operation, timeoutMs, startedMs)
   let woken = true
   for (;;) {
-    const changed = canSpin && woken && timeoutMs !== 0 && !operation.queued && spinAdaptively(operation)
+    const changed =
+      CAN_SPIN &&
+      woken &&
+      timeoutMs !== 0 &&
+      !operation.queued &&
+      (hasWoken() ? afterWake : otherwise).tryFor(operation)
     const count = changed ? 0 : operation.prepareToPark()
     if (operation.step()) return
     const late = deadline.passed()
@@ -84,11 +103,7 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
   }
 }
 
-/** @returns whether what the operation waits for has changed */
-function spinAdaptively(operation: Operation): boolean {
-  waits += 1
-  const limit = waits % PROBE_EVERY === 0 ? PROBE_SPINS : spins
-  const changed = spin(operation.memory.words, operation.watch, operation.seen, limit)
-  spins = changed ? Math.min(spins * 2, MAX_SPINS) : Math.max(spins >> 1, SHORT_SPINS)
-  return changed
+/** Spins. @returns whether what the operation waits for has changed */
+function hasChanged({ memory, watch, seen }: Operation, limit: number): boolean {
+  return spin(memory.words, watch, seen, limit) !== seen
 }

@@ -9,8 +9,10 @@ import {
   SEALED,
   STORED,
   WANTED_ROOM,
+  WRITE_LOCK,
   WRITER_EVENT,
 } from './layout.ts'
+import { watch } from './lock.ts'
 import { FINISHED, MOVING } from './operation.ts'
 import { ReadOperation } from './read-operation.ts'
 import { wakeAll } from './waiting.ts'
@@ -102,7 +104,7 @@ export class BufferedRead extends ReadOperation {
 
   /** Steps over the pad, if that is where the reader is. @returns bytes up to the pad if one lies ahead, else as many as are held */
   #skipPad(held: number): number {
-    const padBytes = Atomics.load(this.words, PAD_BYTES)
+    const padBytes = this.words[PAD_BYTES] as number
     if (padBytes === 0) return held
     const before = bytesBeforePad(this.words, this.#drained)
     if (before > 0) return before
@@ -113,6 +115,11 @@ export class BufferedRead extends ReadOperation {
   /** After an end: whether what a closed writer has stored is still to be read. */
   #drains(stored: number, drained: number): boolean {
     return bytesHeld(this.words, drained, stored) > 0 && !isAborted(this.memory) && !isClosed(this.memory, 'reader')
+  }
+
+  /** A writer that stores the last of its bytes looks only at its lock. */
+  protected override askToBeTold(): void {
+    if (this.phase === MOVING) watch(this.words, WRITE_LOCK)
   }
 
   /** Gives the room back, and wakes a writer if it is as much as that one waits for. */

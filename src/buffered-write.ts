@@ -13,6 +13,7 @@ import {
   storedMore,
   WANTED_ROOM,
   WRITER_EVENT,
+  WRITTEN,
 } from './layout.ts'
 import { ENTERED, FINISHED, MOVING } from './operation.ts'
 import { wake } from './waiting.ts'
@@ -32,6 +33,9 @@ export class BufferedWrite extends WriteOperation {
   /** In place: how many of the bytes lent the caller has filled, and what of the ring was left out before them. */
   #committed = NOT_YET
   #skipped = 0
+  /** WRITTEN as the last write has left it, and DRAINED as it was seen for that: good as long as nobody else has written. */
+  #writtenLast = -1
+  #drainedLast = 0
 
   override begin(source: Uint8Array): void {
     super.begin(source)
@@ -57,12 +61,20 @@ export class BufferedWrite extends WriteOperation {
     const { words } = this
     const { mask, capacity } = this.memory
     for (;;) {
-      const stored = Atomics.load(words, STORED)
+      // Under the lock it is as the last writer has left it, or sealed since: then the compareExchange fails.
+      const stored = words[STORED] as number
       if ((stored & SEALED) !== 0) return this.end()
       if (!this.intact) throw this.detached()
-      const drained = Atomics.load(words, DRAINED) // edge: drained
-      const room = this.#room(drained, stored)
-      if (room < this.#wanted) return this.block(DRAINED, drained, WRITER_EVENT)
+      let room = this.#roomKnown(stored)
+      if (room < this.#wanted) {
+        const drained = Atomics.load(words, DRAINED) // edge: drained
+        room = this.#room(drained, stored)
+        if (room < this.#wanted) {
+          // Once more, and this time in order: an end that comes before it sleeps must not be missed.
+          if ((Atomics.load(words, STORED) & SEALED) !== 0) return this.end()
+          return this.block(DRAINED, drained, WRITER_EVENT)
+        }
+      }
       const position = storedCount(stored) & mask
       if (this.lending) return this.#lendAt(position)
 
@@ -73,8 +85,9 @@ export class BufferedWrite extends WriteOperation {
       // edge: filled. It fails only if an end has come; then these bytes are not stored.
       if (Atomics.compareExchange(words, STORED, stored, storedMore(stored, n)) !== stored) return this.end()
       this.moved += n
-      wake(words, READER_EVENT) // tells the reader of the empty buffer: there are bytes
+      this.#writtenLast = (this.memory.floats[WRITTEN] as number) + this.moved
       if (this.moved === this.length) return this.finish()
+      wake(words, READER_EVENT) // tells the reader of the empty buffer: there are bytes
       this.#wanted = Math.min(this.length - this.moved, Math.max(1, capacity >> 1))
     }
   }
@@ -121,6 +134,12 @@ export class BufferedWrite extends WriteOperation {
     return whole ? Math.min(this.length, this.memory.capacity) : 1
   }
 
+  /** Room that there is at least in the buffer, as far as that is known without a look at the reader's word. */
+  #roomKnown(stored: number): number {
+    if (this.memory.floats[WRITTEN] !== this.#writtenLast || this.words[PAD_BYTES] !== 0) return 0
+    return this.memory.capacity - countBetween(this.#drainedLast, storedCount(stored))
+  }
+
   /** Room in the buffer, in bytes. */
   #room(drained: number, stored: number): number {
     const { words } = this
@@ -129,7 +148,8 @@ export class BufferedWrite extends WriteOperation {
     if (held < 0 || held > capacity) throw this.corrupt('the count of bytes in the buffer', held)
     // A pad that the reader has skipped is forgotten, before its count comes round again.
     const skipped = bytesBeforePad(words, drained) >= countBetween(drained, storedCount(stored))
-    if (skipped && Atomics.load(words, PAD_BYTES) !== 0) Atomics.store(words, PAD_BYTES, 0)
+    if (skipped && words[PAD_BYTES] !== 0) Atomics.store(words, PAD_BYTES, 0)
+    this.#drainedLast = drained
     return capacity - held
   }
 
@@ -159,7 +179,10 @@ export class BufferedWrite extends WriteOperation {
     const more = storedMore(stored, this.#skipped + n)
     if (Atomics.compareExchange(words, STORED, stored, more) !== stored) return this.end()
     this.moved = n
-    wake(words, READER_EVENT) // tells the reader of the empty buffer: there are bytes
     return this.finish()
+  }
+
+  protected override tellPeer(): void {
+    wake(this.words, READER_EVENT) // tells the reader of the empty buffer: there are bytes, all of this write
   }
 }

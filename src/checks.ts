@@ -35,7 +35,7 @@ export function bytesOf(view: ArrayBufferView, what: string): Uint8Array {
   if (!ArrayBuffer.isView(view)) {
     throw new TypeError(`The ${what} must be a TypedArray, a Buffer or a DataView, not ${describe(view)}`)
   }
-  if (platform.isPlain(view) && view.length > 0) return view
+  if ((view as Uint8Array).length > 0 && platform.isPlain(view)) return view
   try {
     // A typed array beyond the end of its buffer says that it is empty; its methods tell.
     if (view.byteLength === 0 && isTypedArray(view)) typedArray.keys.call(view)

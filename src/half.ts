@@ -1,6 +1,6 @@
 import { platform } from '#platform'
 import { AwaitQueue } from './awaiting.ts'
-import { runBlocking } from './blocking.ts'
+import { callBlocking, runBlocking } from './blocking.ts'
 import { checkObject, describe, memoryOf, type PipeHandle } from './checks.ts'
 import { abortPipe, closeHalf, failHalf } from './ending.ts'
 import { isError } from './error-codec.ts'
@@ -115,7 +115,13 @@ export abstract class PipeHalf<H extends Half, O extends Operation> implements P
     return this.#operation
   }
 
-  /** @internal Runs an operation to its end, blocking. */
+  /** @internal Runs an operation on `bytes`, blocking. */
+  protected call(operation: O, bytes: Uint8Array, timeoutMs: number | undefined): void {
+    if (!this.#entered) this.#enter()
+    callBlocking(operation, bytes, timeoutMs)
+  }
+
+  /** @internal Runs an operation that has begun to its end, blocking. */
   protected block(operation: O, timeoutMs?: number): void {
     if (!this.#entered) this.#enter()
     runBlocking(operation, timeoutMs)

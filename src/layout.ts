@@ -14,12 +14,13 @@
  * | 1    | HANDOFF              | the state of the slot, see below          | see below                   | WRITER, READER     |
  * | 1    | FILLED               | bytes of this write put into the window   | the writer holding the lock | READER             |
  * | 1    | CUT_AT               | DRAINED as it was when the writer cut     | the writer holding the lock |                    |
+ * | 1    | PARTLY_TAKEN         | 1: matches before have taken some of it   | writer; reader while TAKING |                    |
  * | 1    | LEFT (f)             | bytes of this write no match has claimed  | writer; reader while TAKING |                    |
  * | 1    | STORED               | buffered: bytes stored since ever, SEALED | the writer holding the lock, closers | READER     |
  * | 1    | PAD_AT, PAD_BYTES    | buffered: where the reader skips          | the writer holding the lock |                    |
  * | 2    | DRAINED              | bytes of this write taken out of it       | reader while TAKING         | WRITER             |
  * | 2    | LENT_TO              | DRAINED as it counts if the writer leaves | reader, before LENT         |                    |
- * | 3    | WRITE_LOCK           | who may offer                             | writers                     | its queue          |
+ * | 3    | WRITE_LOCK           | who may offer; and WATCHED                | writers; readers: WATCHED   | its queue          |
  * | 3    | …_WAITERS            | a bit for each place taken in its queue   | writers                     |                    |
  * | 3    | …_ROTATION           | grows when a waiter is served             | writers                     |                    |
  * | 3    | …_NEXT               | the place to serve next, if it is taken   | writers                     |                    |
@@ -53,11 +54,13 @@
  * ## The handoff slot
  *
  * Every transition is one compareExchange on HANDOFF, so a match is decided against close, time-out and abort in
- * one atomic step. ENDED is a bit beside the state; it is only ever set. Above it stands the number of the match.
+ * one atomic step. ENDED is a bit beside the state; it is only ever set. Above it stands a number, which grows with each offer and each match, so
+ * that a word that is the same as before has not been another meanwhile.
  *
  * | from    | to            | by                        | when                                                        |
  * | ------- | ------------- | ------------------------- | ----------------------------------------------------------- |
- * | IDLE    | OFFERED       | writer holding WRITE_LOCK | FILLED, DRAINED and LEFT describe its write, and not ENDED  |
+ * | IDLE    | OFFERED       | writer holding WRITE_LOCK | with the next number: FILLED, DRAINED and LEFT describe its write; not when ENDED |
+ * | OFFERED | IDLE          | reader holding READ_LOCK  | match and all: it has copied the write, whole and of one piece; not when ENDED |
  * | OFFERED | TAKING        | reader holding READ_LOCK  | the match, with the next number; not when ENDED             |
  * | OFFERED | IDLE          | that writer               | it withdraws: time-out, abort signal, or ENDED              |
  * | TAKING  | OFFERED       | that reader               | its read is complete and the write is not                   |
@@ -80,12 +83,12 @@
  *
  * | edge      | released by                           | acquired by                    | makes visible                         |
  * | --------- | ------------------------------------- | ------------------------------ | ------------------------------------- |
- * | offered   | HANDOFF IDLE → OFFERED                | HANDOFF OFFERED → TAKING       | LEFT, the first bytes in the window   |
+ * | offered   | HANDOFF IDLE → OFFERED                | HANDOFF OFFERED → TAKING, IDLE | LEFT, the first bytes in the window   |
  * | filled    | FILLED grows; STORED grows            | load of FILLED, of STORED      | the bytes below it; PAD_AT            |
  * | drained   | DRAINED grows                         | load of DRAINED                | the room behind it                    |
  * | lent      | HANDOFF TAKING → LENT                 | load of HANDOFF                | LENT_TO                               |
  * | cut       | HANDOFF TAKING, LENT → CUT            | load of HANDOFF                | CUT_AT                                |
- * | taken     | HANDOFF TAKING → OFFERED, IDLE        | load of HANDOFF                | LEFT; the whole window is free again  |
+ * | taken     | HANDOFF TAKING, OFFERED → OFFERED, IDLE | load of HANDOFF              | LEFT; the whole window is free again  |
  * | locked    | a LOCK becomes free                   | compareExchange to the owner   | the slot between two owners, counters |
  * | ended     | HANDOFF gains ENDED                   | load of HANDOFF                | the DONE words                        |
  * | died      | the end of a thread                   | the system's word; DEAD        | all that it did                       |
@@ -112,6 +115,7 @@ export const ERROR_BYTES = 4
 export const HANDOFF = 1 * WORDS_PER_LINE
 export const FILLED = 1 * WORDS_PER_LINE + 1
 export const CUT_AT = 1 * WORDS_PER_LINE + 2
+export const PARTLY_TAKEN = 1 * WORDS_PER_LINE + 3
 export const STORED = 1 * WORDS_PER_LINE + 6
 export const PAD_AT = 1 * WORDS_PER_LINE + 7
 export const PAD_BYTES = 1 * WORDS_PER_LINE + 8
@@ -199,7 +203,7 @@ export function identityAt(holder: number): number {
 const HEADER_BYTES = 49 * LINE_BYTES
 const ERROR_AREAS = [WRITER_DONE, READER_DONE, ABORT_DONE]
 
-// HANDOFF: a state, the ENDED bit beside it, and above them the number of the match, so that no two matches look alike
+// HANDOFF: a state, the ENDED bit beside it, and above them the number of the offer or match, so that no two look alike
 export const IDLE = 0
 export const OFFERED = 1
 export const TAKING = 2
@@ -207,7 +211,7 @@ export const CUT = 3
 export const LENT = 4
 export const STATE = 7
 export const ENDED = 8
-export const ONE_MATCH = 16
+export const ONE_OFFER = 16
 
 /** A HANDOFF word in another state. */
 export function inState(handoff: number, state: number): number {
@@ -261,6 +265,11 @@ export function writerOf(done: number): number {
 
 // LOCK: FREE, the owner's identity (positive), or reserved for a place in the queue (negative)
 export const FREE = 0
+/**
+ * Set beside the owner, or alone if there is none: whoever gives the lock up looks who waits for that. It is set before anybody sleeps, and taken away only
+ * by one that then looks once more.
+ */
+export const WATCHED = 2 ** 30
 
 /** The identity under which an operation of a thread owns a lock. */
 export function ownerIdentity(thread: number, awaited: boolean): number {

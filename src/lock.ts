@@ -7,6 +7,7 @@ import {
   ROTATION_OFFSET,
   reservedFor,
   WAITERS_OFFSET,
+  WATCHED,
 } from './layout.ts'
 import { wake, wakeAll } from './waiting.ts'
 
@@ -14,12 +15,12 @@ import { wake, wakeAll } from './waiting.ts'
  * A lock between threads. To hand it to a sleeper at each release would cost 50 µs a time, so whoever runs may take it while it is FREE, the
  * last owner again too. But while others wait, a thread does so for one turn only; then it leaves the lock reserved for the next waiter.
  *
- *     FREE ──anyone──▶ owner ──release──▶ FREE
+ *     FREE ──anyone──▶ owner ──release──▶ FREE       where nobody waits; else all of these are WATCHED:
  *                        └──release, turn over──▶ reserved for place p ──the waiter at p──▶ owner
  *                                                                     ──anyone, after STEAL_MS──▶ owner
  *
  * A waiter takes a place: a bit in WAITERS and an event to sleep on. Places are served in rotation, so each is reached in turn. Releases tell the
- * next place only: nobody else is woken in vain. A waiter that dies, or whose event loop is busy, holds nobody up for long: every waiter looks
+ * next place only: nobody else is woken in vain. A lock that is not WATCHED is taken and given up by one compareExchange each. A waiter that dies, or whose event loop is busy, holds nobody up for long: every waiter looks
  * by itself, after POLL_MS and more, and takes what was reserved for somebody who does not come.
  */
 
@@ -33,6 +34,8 @@ const MAX_POLL_MS = 250
 /** How long a waiter that was woken in vain sleeps undisturbed: the lock's owner is quicker than a wake, and a wake costs it its core. */
 const QUIET_MS = TURN_MS
 
+/** Tries to change a word that others change, too: far more than can fail where each is a step of some other thread's call. */
+const MAX_TRIES = 64
 const NO_PLACE = -1
 const ALL_PLACES = 2 ** MAX_QUEUED - 1
 
@@ -77,14 +80,14 @@ export class Place {
 
   /** Takes the lock if it may. Acquires the edge `locked`. */
   tryAcquire(): boolean {
-    const seen = Atomics.compareExchange(this.#words, this.#lock, FREE, this.#owner)
-    if (seen === FREE) {
-      if (this.#index !== NO_PLACE) this.#served()
-      return true
+    const listed = this.#index !== NO_PLACE
+    const watched = this.#owner | WATCHED
+    const seen = Atomics.compareExchange(this.#words, this.#lock, FREE, listed ? watched : this.#owner)
+    if (seen !== FREE) {
+      if (seen !== WATCHED && !(listed && seen === reservedFor(this.#index))) return false
+      if (Atomics.compareExchange(this.#words, this.#lock, seen, watched) !== seen) return false
     }
-    if (this.#index === NO_PLACE || seen !== reservedFor(this.#index)) return false
-    if (Atomics.compareExchange(this.#words, this.#lock, seen, this.#owner) !== seen) return false
-    this.#served()
+    if (listed) this.#served()
     return true
   }
 
@@ -99,7 +102,11 @@ export class Place {
       this.#quietUntilMs = 0
       this.#rotation = undefined
     }
-    const seen = Atomics.load(words, lock)
+    let seen = watch(words, lock)
+    for (let tries = 0; isFree(seen) && tries < MAX_TRIES; tries += 1) {
+      if (this.tryAcquire()) return true
+      seen = watch(words, lock)
+    }
     const nowMs = performance.now()
     if (seen >= FREE) {
       turn.reserved = FREE
@@ -114,7 +121,7 @@ export class Place {
       turn.reservedSinceMs = nowMs
     }
     this.pollMs = turn.reservedSinceMs + STEAL_MS - nowMs
-    if (this.pollMs > 0 || Atomics.compareExchange(words, lock, seen, this.#owner) !== seen) return false
+    if (this.pollMs > 0 || Atomics.compareExchange(words, lock, seen, this.#owner | WATCHED) !== seen) return false
     const place = placeOfReserved(seen)
     // A word that is scribbled over names places that there are not.
     if (place < MAX_QUEUED) strike(words, lock, place)
@@ -128,18 +135,22 @@ export class Place {
     const reserved = reservedFor(this.#index)
     strike(this.#words, this.#lock, this.#index)
     this.#index = NO_PLACE
-    Atomics.compareExchange(this.#words, this.#lock, reserved, FREE)
+    Atomics.compareExchange(this.#words, this.#lock, reserved, WATCHED)
     // tells the next waiter what this one may have been told
     wakeAll(this.#words, queueEvent(this.#lock, nextPlace(this.#words, this.#lock)))
   }
 
-  /** Tells the next of the queue that its owner has given the lock up. */
+  /** Tells the next of the queue that its owner has given the WATCHED lock up; or, if nobody queues, that it is not watched any more. */
   passOn(): void {
     const words = this.#words
     const lock = this.#lock
-    if (Atomics.load(words, lock + WAITERS_OFFSET) === 0) return
+    if (Atomics.load(words, lock + WAITERS_OFFSET) === 0) {
+      // Who has come to queue since then finds the lock free.
+      Atomics.compareExchange(words, lock, WATCHED, FREE)
+      return
+    }
     const next = nextPlace(words, lock)
-    if (this.#turnIsOver() && Atomics.compareExchange(words, lock, FREE, reservedFor(next)) === FREE) {
+    if (this.#turnIsOver() && Atomics.compareExchange(words, lock, WATCHED, reservedFor(next)) === WATCHED) {
       wakeAll(words, queueEvent(lock, next)) // tells the next waiter, quiet or not: the lock is yours
     } else {
       wake(words, queueEvent(lock, next)) // tells the next waiter: the lock is free
@@ -191,12 +202,28 @@ export class Place {
 
 /** Who holds the lock: its identity, or FREE. */
 export function ownerOf(words: Int32Array, lock: number): number {
-  return Math.max(FREE, Atomics.load(words, lock))
+  return Math.max(FREE, Atomics.load(words, lock)) & ~WATCHED
+}
+
+/** Asks the owner of a lock, or the next one, to look around when it gives it up: for who is about to sleep until then. @returns the lock's word */
+export function watch(words: Int32Array, lock: number): number {
+  let seen = Atomics.load(words, lock)
+  // Who keeps failing here is up against somebody who takes the lock and gives it up all the time; it looks by itself before long.
+  for (let tries = 0; tries < MAX_TRIES && seen >= FREE && (seen & WATCHED) === 0; tries += 1) {
+    const now = Atomics.compareExchange(words, lock, seen, seen | WATCHED)
+    seen = now === seen ? seen | WATCHED : now
+  }
+  return seen
+}
+
+function isFree(lock: number): boolean {
+  return (lock | WATCHED) === WATCHED
 }
 
 /** Takes the lock from an owner that is dead, and tells the next of the queue. */
 export function freeLock(words: Int32Array, lock: number, owner: number): void {
-  if (Atomics.compareExchange(words, lock, owner, FREE) !== owner) return
+  const freed = [owner, owner | WATCHED].some((word) => Atomics.compareExchange(words, lock, word, WATCHED) === word)
+  if (!freed) return
   wakeAll(words, queueEvent(lock, nextPlace(words, lock))) // tells the next waiter: the lock is free
 }
 

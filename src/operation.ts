@@ -10,6 +10,7 @@ import {
   READER_EVENT,
   READS,
   threadOf,
+  WATCHED,
   WRITE_LOCK,
   WRITER_EVENT,
   WRITES,
@@ -115,6 +116,12 @@ export abstract class Operation {
     this.#endedAt = 0
   }
 
+  /** Begins, and goes as far as it can without waiting. @returns FINISHED or BLOCKED @throws what the caller shall see */
+  start(bytes: Uint8Array): boolean {
+    this.begin(bytes)
+    return this.step()
+  }
+
   /** Goes as far as it can without waiting. @returns FINISHED or BLOCKED @throws what the caller shall see */
   step(): boolean {
     if (this.phase === QUEUED) this.#enter()
@@ -214,8 +221,14 @@ export abstract class Operation {
     this.#plannedEvent = this.event
     this.#plannedQuiet = this.#quiet
     this.#announced = this.announce()
-    return this.#plannedQuiet ? prepareQuietly(this.words, this.event) : prepareToPark(this.words, this.event)
+    if (this.#plannedQuiet) return prepareQuietly(this.words, this.event)
+    const count = prepareToPark(this.words, this.event)
+    this.askToBeTold()
+    return count
   }
+
+  /** Asks the other side to tell it, where that does so only if asked. */
+  protected askToBeTold(): void {}
 
   /** Whether it still waits for what it has prepared to sleep for, after another step. */
   get prepared(): boolean {
@@ -265,12 +278,18 @@ export abstract class Operation {
     return FINISHED
   }
 
+  /** QUEUED → ENTERED with the lock, if that is free. */
+  protected tryEnter(): boolean {
+    if (!this.#place.tryAcquire()) return false
+    this.#holdsLock = true
+    this.phase = ENTERED
+    return true
+  }
+
   /** QUEUED → ENTERED with the lock, or ENDING; or blocked. */
   #enter(): void {
-    if (this.#place.tryAcquire()) {
-      this.#holdsLock = true
-      this.phase = ENTERED
-    } else if (this.endsQueued()) {
+    if (this.tryEnter()) return
+    if (this.endsQueued()) {
       this.#place.leave()
       this.phase = ENDING
     } else if (this.#place.queue()) {
@@ -346,8 +365,17 @@ export abstract class Operation {
     const counter = this.#bytesCounter
     this.memory.floats[counter] = (this.memory.floats[counter] as number) + this.moved
     // Here, not in a call: one that the stack has no room for must not leave the lock taken.
-    Atomics.store(this.words, this.#lock, FREE) // edge: locked
+    if (Atomics.compareExchange(this.words, this.#lock, this.owner, FREE) === this.owner) {
+      // edge: locked
+      this.#holdsLock = false
+      return
+    }
+    Atomics.store(this.words, this.#lock, WATCHED) // edge: locked
     this.#holdsLock = false
     this.#place.passOn()
+    this.tellPeer()
   }
+
+  /** Tells the other side what this operation has done, if that was put off until it gives its lock up. */
+  protected tellPeer(): void {}
 }

@@ -18,6 +18,7 @@ export abstract class ReadOperation extends Operation {
   #makeTarget: MakeTarget | undefined
   /** The last view of the ring that was copied from: sizes repeat, and a view is expensive. */
   #view = NOTHING
+  #viewed = 0
 
   constructor(memory: PipeMemory, owner: number, turn: Turn) {
     super(memory, 'reader', owner, turn)
@@ -64,12 +65,14 @@ export abstract class ReadOperation extends Operation {
 
   /** Copies `n` bytes from a position of the ring, where they lie in one piece, behind those that were copied already. */
   protected copyOut(position: number, n: number): void {
-    const { window } = this.memory
-    if (n <= platform.loopBytes) {
+    const { buffer, window } = this.memory
+    const viewed = n === this.#view.length && position === this.#viewed
+    if (!viewed && n <= platform.viewlessBytes) {
       platform.copy(this.bytes, this.moved, window, position, n)
     } else {
-      if (position !== this.#view.byteOffset - window.byteOffset || n !== this.#view.length) {
-        this.#view = window.subarray(position, position + n)
+      if (!viewed) {
+        this.#view = new Uint8Array(buffer, window.byteOffset + position, n)
+        this.#viewed = position
       }
       platform.copy(this.bytes, this.moved, this.#view, 0, n)
     }

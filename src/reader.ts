@@ -42,7 +42,8 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
    * Reads into `target`, and blocks the thread until a write is there to take from: min(target, what is left of the write) bytes,
    * never fewer, never of two writes (C2, C4). A zero-length read waits for a writer too, and takes nothing (C8).
    *
-   * It is woken by a write, by any close or abort, and by its time-out. Reads of other threads wait for this one.
+   * It is woken by a write, by any close or abort, and by its time-out. Reads of other threads wait for this one. While it runs it may use all of
+   * `target` for what it tries to take; afterwards only the bytes that it has read say anything.
    *
    * @param options.timeout milliseconds; 0 = only what is there already
    * @returns bytes read; `null` = end of file: the writer was closed
@@ -53,8 +54,7 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
   readSync(target: ArrayBufferView, options?: WaitOptions): number | null {
     const operation = this.blockingOperation()
     const timeoutMs = timeoutOf(options)
-    operation.begin(bytesOf(target, 'target'))
-    this.block(operation, timeoutMs)
+    this.call(operation, bytesOf(target, 'target'), timeoutMs)
     return operation.ended ? null : operation.moved
   }
 

@@ -12,16 +12,17 @@ import {
   LENT,
   LENT_TO,
   OFFERED,
-  ONE_MATCH,
+  ONE_OFFER,
+  PARTLY_TAKEN,
   READER_EVENT,
   STATE,
   TAKING,
   WRITER_EVENT,
 } from './layout.ts'
-import { ENTERED, LENDING, MOVING } from './operation.ts'
+import { BLOCKED, ENTERED, FINISHED, LENDING, MOVING } from './operation.ts'
 import { ReadOperation } from './read-operation.ts'
 import { CHUNK_BYTES } from './rendezvous-write.ts'
-import { wake } from './waiting.ts'
+import { SHORT_SPINS, spin, wake } from './waiting.ts'
 
 /**
  * A read: holds the read lock, waits for an offer, and by moving the slot to TAKING it claims min(target, what is left of the write),
@@ -39,9 +40,8 @@ export class RendezvousRead extends ReadOperation {
   /** The shared count of bytes taken out of the window. */
   #drained = 0
 
-  protected meet(): boolean {
+  protected meet(handoff = Atomics.load(this.words, HANDOFF)): boolean {
     const { words, memory } = this
-    const handoff = Atomics.load(words, HANDOFF)
     if ((handoff & ENDED) !== 0) return this.end()
     switch (handoff & STATE) {
       case OFFERED:
@@ -53,7 +53,8 @@ export class RendezvousRead extends ReadOperation {
         throw this.corrupt('the handoff word of a reader waiting for an offer', handoff)
     }
     if (this.bytes.length !== this.length) throw this.detached()
-    this.#match = (inState(handoff, TAKING) + ONE_MATCH) | 0
+    if (this.#takeWhole(handoff)) return this.finish()
+    this.#match = (inState(handoff, TAKING) + ONE_OFFER) | 0
     // edge: offered; this is the match, unless the writer has just withdrawn, or an end has come
     const seen = Atomics.compareExchange(words, HANDOFF, handoff, this.#match)
     if (seen !== handoff) return this.block(HANDOFF, handoff, READER_EVENT)
@@ -74,6 +75,37 @@ export class RendezvousRead extends ReadOperation {
       throw this.failure(deadlocked(this.half))
     }
     return this.move()
+  }
+
+  /** A read that soon meets an offer, in one go; any other as the steps have it. */
+  override start(target: Uint8Array): boolean {
+    this.begin(target)
+    if (!this.tryEnter()) return this.step()
+    if (this.meet()) return FINISHED
+    if (this.phase !== ENTERED) return BLOCKED
+    const handoff = spin(this.words, HANDOFF, this.seen, SHORT_SPINS)
+    return handoff === this.seen ? BLOCKED : this.meet(handoff)
+  }
+
+  /**
+   * OFFERED → IDLE in one step, if the write was whole in the window when it was offered, and goes into the target: the bytes are copied first, and
+   * nothing has happened unless the offer is still the same after that. An offer's number comes but once.
+   *
+   * @returns whether it took the write
+   */
+  #takeWhole(handoff: number): boolean {
+    const { words } = this
+    const n = words[FILLED] as number
+    if (this.makesTarget || n < 0 || n > this.length || n > Math.min(CHUNK_BYTES, this.memory.mask + 1)) return false
+    if (this.memory.floats[LEFT] !== n || words[PARTLY_TAKEN] !== 0) return false
+    this.copyOut(0, n)
+    // edges: offered, taken
+    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE)) !== handoff) {
+      this.moved = 0
+      return false
+    }
+    wake(words, WRITER_EVENT) // tells the offering writer: all of it is taken
+    return true
   }
 
   protected move(): boolean {
@@ -154,6 +186,7 @@ export class RendezvousRead extends ReadOperation {
     const left = this.#left - this.moved
     if (left > 0) {
       this.memory.floats[LEFT] = left
+      words[PARTLY_TAKEN] = 1
       Atomics.store(words, DRAINED, this.#drained)
     }
     const next = left > 0 ? OFFERED : IDLE

@@ -13,6 +13,8 @@ import {
   LENT,
   LENT_TO,
   OFFERED,
+  ONE_OFFER,
+  PARTLY_TAKEN,
   READ_LOCK,
   READER_EVENT,
   STATE,
@@ -21,8 +23,8 @@ import {
   WRITER_EVENT,
 } from './layout.ts'
 import { ownerOf } from './lock.ts'
-import { ENDING, ENTERED, MOVING } from './operation.ts'
-import { wake } from './waiting.ts'
+import { BLOCKED, ENDING, ENTERED, FINISHED, MOVING } from './operation.ts'
+import { SHORT_SPINS, spin, wake } from './waiting.ts'
 import { WriteOperation } from './write-operation.ts'
 
 /** The writer publishes what it copies in pieces of this many bytes, so that the reader's copy overlaps its own. */
@@ -47,7 +49,10 @@ export class RendezvousWrite extends WriteOperation {
 
   protected meet(): boolean {
     const { words } = this
-    const handoff = Atomics.load(words, HANDOFF)
+    // Under the lock it is as the last writer has left it, or ended since, or given back after a cut: then the compareExchange fails.
+    let handoff = words[HANDOFF] as number
+    // What it may sleep on is looked at in order.
+    if ((handoff & STATE) === CUT) handoff = Atomics.load(words, HANDOFF)
     if ((handoff & ENDED) !== 0) return this.end()
     // A writer before us cut its match short; its reader has yet to notice.
     if ((handoff & STATE) === CUT) return this.block(HANDOFF, handoff, WRITER_EVENT)
@@ -67,12 +72,32 @@ export class RendezvousWrite extends WriteOperation {
     const { words } = this
     words[DRAINED] = 0
     words[FILLED] = this.#filled
+    words[PARTLY_TAKEN] = 0
     this.memory.floats[LEFT] = this.length
+    const offered = (inState(handoff, OFFERED) + ONE_OFFER) | 0
     // edge: offered
-    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, OFFERED)) !== handoff) return this.end()
+    if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return this.end()
     this.phase = MOVING
     wake(words, READER_EVENT) // tells the waiting reader: an offer is there
-    return this.move()
+    // No look at the word yet: that would only take its cache line from the reader.
+    return this.#filled === this.length ? this.block(HANDOFF, offered, WRITER_EVENT) : this.move()
+  }
+
+  /** A write that is whole in the window at once, and soon taken, in one go; any other as the steps have it. */
+  override start(source: Uint8Array): boolean {
+    this.begin(source)
+    if (!this.tryEnter()) return this.step()
+    if (this.meet()) return FINISHED
+    if (this.phase !== MOVING || this.watch !== HANDOFF) return BLOCKED
+    const handoff = spin(this.words, HANDOFF, this.seen, SHORT_SPINS) // edge: taken
+    if (handoff === this.seen) return BLOCKED
+    return (handoff & STATE) === IDLE ? this.#finishWhole(handoff) : this.move()
+  }
+
+  #finishWhole(handoff: number): typeof FINISHED {
+    if (this.#filled !== this.length) throw this.corrupt('an idle handoff word amid a write', handoff)
+    this.moved = this.#filled
+    return this.finish()
   }
 
   /** Whoever waits for the lock will need a reader, too. */
@@ -96,9 +121,7 @@ export class RendezvousWrite extends WriteOperation {
       switch (handoff & (STATE | ENDED)) {
         case IDLE:
         case IDLE | ENDED:
-          if (this.#filled !== this.length) throw this.corrupt('an idle handoff word amid a write', handoff)
-          this.moved = this.#filled
-          return this.finish()
+          return this.#finishWhole(handoff)
         case OFFERED | ENDED:
           this.#withdraw()
           return this.end()

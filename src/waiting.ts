@@ -1,3 +1,4 @@
+import { platform } from '#platform'
 import { PARKED_OFFSET } from './layout.ts'
 
 /**
@@ -14,10 +15,18 @@ import { PARKED_OFFSET } from './layout.ts'
  * swallows nothing: everybody is told.
  */
 
-/** Looks at one word until it is no longer `value`, at most `limit` times. @returns whether it changed */
-export function spin(words: Int32Array, word: number, value: number, limit: number): boolean {
-  for (let i = 0; i < limit; i += 1) if (Atomics.load(words, word) !== value) return true
-  return false
+/** Whether there is a core for the other side while this thread spins. */
+export const CAN_SPIN = platform.parallelism > 1
+/** A wait that ends within so many looks, about a microsecond, is not worth reading a clock for. */
+export const SHORT_SPINS = CAN_SPIN ? 128 : 0
+
+/** Looks at one word until it is no longer `value`, at most `limit` times. @returns what it is */
+export function spin(words: Int32Array, word: number, value: number, limit: number): number {
+  for (let i = 0; i < limit; i += 1) {
+    const now = Atomics.load(words, word)
+    if (now !== value) return now
+  }
+  return value
 }
 
 /** Announces a sleeper. @returns the count to sleep on; look again before you do */
@@ -53,4 +62,14 @@ export function wakeAll(words: Int32Array, event: number): void {
   Atomics.store(words, event + PARKED_OFFSET, 0)
   Atomics.add(words, event, 1)
   Atomics.notify(words, event)
+  woken = true
+}
+
+let woken = false
+
+/** Whether this thread has woken anybody since it was last asked. */
+export function hasWoken(): boolean {
+  const had = woken
+  woken = false
+  return had
 }

@@ -54,8 +54,7 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
   writeSync(source: ArrayBufferView | string, options?: WaitOptions): number {
     const operation = this.blockingOperation()
     const timeoutMs = timeoutOf(options)
-    operation.begin(sourceBytes(source))
-    this.block(operation, timeoutMs)
+    this.call(operation, sourceBytes(source), timeoutMs)
     return operation.moved
   }
 

@@ -228,3 +228,23 @@ test('views of every kind, at odd offsets, and strings go over as their bytes', 
     expect(await write).toBe(bytes.length)
   }
 })
+
+test.each([
+  { window: 64, length: 100, first: 36 },
+  { window: 64, length: 100, first: 36, more: 10 },
+  { window: 65_536, length: 65_540, first: 4 },
+  { window: 262_144, length: 32_772, first: 4 },
+])('C2, C4: what is left of a write of $length bytes is as much as lay in its window of $window', async (sizes) => {
+  const { window, length, first, more = 0 } = sizes
+  const { reader, writer } = pipe({ window })
+  const bytes = counting(length)
+  const written = writer.write(bytes, PATIENT)
+  const parts: Uint8Array[] = []
+  for (const size of [first, length - first + more]) {
+    const target = new Uint8Array(size)
+    parts.push(target.subarray(0, (await reader.read(target, PATIENT)) as number))
+  }
+  expect(parts.map((part) => part.length)).toEqual([first, length - first])
+  expect(Buffer.compare(Buffer.concat(parts), bytes)).toBe(0)
+  expect(await written).toBe(length)
+})

@@ -21,7 +21,7 @@ const wordsOf = ({ memory }: PipeReader): Int32Array => new Int32Array(memory)
 
 /** The HANDOFF word of a pipe that waits for an offer, before match `match`. */
 function handoffAt(match: number): number {
-  return (match * layout.ONE_MATCH) | layout.IDLE | 0
+  return (match * layout.ONE_OFFER) | layout.IDLE | 0
 }
 
 /** Writes of these sizes on the one side, and reads into targets of these on the other: all bytes must come, in their order. */
@@ -67,7 +67,7 @@ async function transfer(
 const SIZES = [1, 3, 64, 100, 1000, 5000, 20_000, 1, 70_000]
 
 describe.each(PAIRS)('$writes writer, $reads reader', (pair) => {
-  describe('the number of the match', () => {
+  describe('the number of the offer or match', () => {
     test.each([
       { edge: 'where the word turns negative', match: 2 ** (MATCH_BITS - 1) },
       { edge: 'where it is all ones', match: 2 ** MATCH_BITS },
@@ -78,9 +78,12 @@ describe.each(PAIRS)('$writes writer, $reads reader', (pair) => {
       await transfer(made, pair, { sizes: SIZES, target: 900 })
       const reached = words[layout.HANDOFF] as number
       expect(reached & (layout.STATE | layout.ENDED)).toBe(layout.IDLE | layout.ENDED)
-      // As many matches as reads that gave something.
-      const { reads } = made.reader.stats()
-      expect(reached >>> 4).toBe((match - 6 + reads) % 2 ** MATCH_BITS)
+      // It has grown with each offer, and with each match that did not take the whole of one.
+      const { reads, writes } = made.reader.stats()
+      const grown = ((reached >>> 4) - (match - 6) + 2 ** MATCH_BITS) % 2 ** MATCH_BITS
+      expect(grown).toBeGreaterThan(writes)
+      expect(grown).toBeLessThanOrEqual(writes + reads)
+      expect(writes).toBeGreaterThan(6)
     })
   })
 
@@ -350,7 +353,7 @@ describe('a lock whose rotation and next place are at the edge', () => {
   }
 
   const release = (words: Int32Array, owner: Place): void => {
-    Atomics.store(words, LOCK, layout.FREE)
+    Atomics.store(words, LOCK, layout.WATCHED)
     owner.passOn()
   }
 
@@ -362,14 +365,14 @@ describe('a lock whose rotation and next place are at the edge', () => {
     expect(holder.tryAcquire()).toBe(true)
     const [first, second] = [queue(words, 4), queue(words, 6)]
     release(words, holder)
-    expect(words[LOCK]).toBe(layout.FREE)
+    expect(words[LOCK]).toBe(layout.WATCHED)
     pass()
     expect(first.tryAcquire()).toBe(true)
     expect(words[LOCK + layout.ROTATION_OFFSET]).toBe(at | 0)
     release(words, first)
     expect(holder.tryAcquire()).toBe(true)
     release(words, holder)
-    expect(words[LOCK]).toBe(layout.FREE)
+    expect(words[LOCK]).toBe(layout.WATCHED)
     expect(second.tryAcquire()).toBe(true)
   })
 
@@ -389,4 +392,20 @@ describe('a lock whose rotation and next place are at the edge', () => {
     expect(next.tryAcquire()).toBe(true)
     expect(words[LOCK + layout.NEXT_OFFSET]).toBe(2)
   })
+})
+
+test('a writer that others have overtaken by 2^31 bytes does not take a full buffer for the one it knew', () => {
+  const { reader, writer } = pipe({ capacity: 64 })
+  const bytes = new Uint8Array(10).fill(1)
+  writer.writeSync(bytes)
+  reader.readSync(new Uint8Array(64))
+  writer.writeSync(bytes, { timeout: 0 })
+  reader.readSync(new Uint8Array(64))
+  // Others write and read 2^31 bytes, and leave the buffer full: the same STORED as before.
+  const [words, floats] = [wordsOf(reader), new Float64Array(reader.memory)]
+  words[layout.DRAINED] = layout.countMore(layout.storedCount(words[layout.STORED] as number), 2 ** COUNT_BITS - 64)
+  floats[layout.WRITTEN] = (floats[layout.WRITTEN] as number) + 2 ** COUNT_BITS
+  floats[layout.READ] = (floats[layout.READ] as number) + 2 ** COUNT_BITS - 64
+  expect(reader.stats().buffered).toBe(64)
+  expect(() => writer.writeSync(bytes, { timeout: 20 })).toThrow(expect.objectContaining({ code: 'ERR_PIPE_TIMEOUT' }))
 })

@@ -21,6 +21,7 @@ import {
   STORED,
   TAKING,
   WAITERS_OFFSET,
+  WATCHED,
   WRITE_LOCK,
   WRITER_DONE,
 } from '../src/layout.ts'
@@ -48,7 +49,7 @@ function ownedByGhost(half: Half, state: number, capacity = 0, owner = ownerIden
   return memory
 }
 
-const FREED = { lock: FREE, done: OPEN, orphaned: false }
+const FREED = { lock: WATCHED, done: OPEN, orphaned: false }
 const LOST = { lock: ownerIdentity(GHOST.thread, false), done: EXITED, orphaned: true }
 
 describe('what the dead owner of a lock leaves', () => {

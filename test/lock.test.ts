@@ -7,9 +7,10 @@ import {
   ROTATION_OFFSET,
   reservedFor,
   WAITERS_OFFSET,
+  WATCHED,
   WRITE_LOCK,
 } from '../src/layout.ts'
-import { ownerOf, Place, Turn } from '../src/lock.ts'
+import { freeLock, ownerOf, Place, Turn, watch } from '../src/lock.ts'
 import { prepareToPark } from '../src/waiting.ts'
 
 const ONE = 2
@@ -20,8 +21,9 @@ const STEAL_MS = 5
 const words = () => new Int32Array(new SharedArrayBuffer(4096))
 const place = (w: Int32Array, owner: number, turn = new Turn()) => new Place(w, WRITE_LOCK, owner, turn)
 const release = (w: Int32Array, owner: Place | undefined): void => {
-  Atomics.store(w, WRITE_LOCK, FREE)
-  owner?.passOn()
+  const watched = ((w[WRITE_LOCK] as number) & WATCHED) !== 0
+  Atomics.store(w, WRITE_LOCK, watched ? WATCHED : FREE)
+  if (watched) owner?.passOn()
 }
 const passMs = (ms: number): void => {
   for (const end = performance.now() + ms; performance.now() < end; );
@@ -92,7 +94,7 @@ test('whoever leaves gives up its place and what was reserved for it', () => {
   expect(w[WRITE_LOCK]).toBe(reservedFor(0))
   const told = w[queueEvent(WRITE_LOCK, 1)] as number
   b.leave()
-  expect(w[WRITE_LOCK]).toBe(FREE)
+  expect(w[WRITE_LOCK]).toBe(WATCHED)
   expect(w[queueEvent(WRITE_LOCK, 1)]).toBe(told + 1)
   expect(c.tryAcquire()).toBe(true)
 })
@@ -153,5 +155,50 @@ test('the first turn of a thread is a turn, whatever the rotation', () => {
   expect(holder.tryAcquire()).toBe(true)
   expect(waiter.queue()).toBe(false)
   release(w, holder)
+  expect(w[WRITE_LOCK]).toBe(WATCHED)
+})
+
+test('a lock is watched from when somebody queues until nobody does', () => {
+  const w = words()
+  const turn = new Turn()
+  const [holder, first, second] = [place(w, ONE, turn), place(w, TWO), place(w, TWO)]
+  expect(holder.tryAcquire()).toBe(true)
+  expect(w[WRITE_LOCK]).toBe(ONE)
+  for (const waiter of [first, second]) expect(waiter.queue()).toBe(false)
+  expect(w[WRITE_LOCK]).toBe(ONE | WATCHED)
+  expect(ownerOf(w, WRITE_LOCK)).toBe(ONE)
+  release(w, holder)
+  expect(w[WRITE_LOCK]).toBe(WATCHED)
+  // Also while somebody else has taken it in passing.
+  expect(holder.tryAcquire()).toBe(true)
+  expect(w[WRITE_LOCK]).toBe(ONE | WATCHED)
+  release(w, holder)
+  for (const waiter of [first, second]) {
+    expect(waiter.tryAcquire()).toBe(true)
+    expect(w[WRITE_LOCK]).toBe(TWO | WATCHED)
+    release(w, waiter)
+  }
   expect(w[WRITE_LOCK]).toBe(FREE)
+})
+
+test('who asks a lock that is free, or reserved, to be told', () => {
+  const w = words()
+  expect(watch(w, WRITE_LOCK)).toBe(WATCHED)
+  expect(ownerOf(w, WRITE_LOCK)).toBe(FREE)
+  expect(place(w, ONE).tryAcquire()).toBe(true)
+  expect(w[WRITE_LOCK]).toBe(ONE | WATCHED)
+  // A reserved lock is watched as soon as it is taken.
+  Atomics.store(w, WRITE_LOCK, reservedFor(0))
+  expect(watch(w, WRITE_LOCK)).toBe(reservedFor(0))
+})
+
+test('a dead owner of a watched lock', () => {
+  const w = words()
+  for (const word of [ONE, ONE | WATCHED]) {
+    Atomics.store(w, WRITE_LOCK, word)
+    freeLock(w, WRITE_LOCK, TWO)
+    expect(w[WRITE_LOCK]).toBe(word)
+    freeLock(w, WRITE_LOCK, ONE)
+    expect(w[WRITE_LOCK]).toBe(WATCHED)
+  }
 })

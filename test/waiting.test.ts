@@ -7,9 +7,10 @@ const words = () => new Int32Array(new SharedArrayBuffer(64))
 
 test('spin sees a change, and gives up after its limit', () => {
   const w = words()
-  expect(spin(w, 0, 1, 10)).toBe(true)
-  expect(spin(w, 0, 0, 10)).toBe(false)
-  expect(spin(w, 0, 1, 0)).toBe(false)
+  w[0] = 7
+  expect(spin(w, 0, 1, 10)).toBe(7)
+  expect(spin(w, 0, 7, 10)).toBe(7)
+  expect(spin(w, 0, 1, 0)).toBe(1)
 })
 
 test('nobody asleep: a wake changes nothing', () => {

@@ -22,7 +22,7 @@ export const platform: Platform = {
 
   isPlain: (view): view is Uint8Array => Object.getPrototypeOf(view) === Uint8Array.prototype,
 
-  loopBytes: 0,
+  viewlessBytes: 0,
 
   copy(target, targetStart, source, sourceStart, length) {
     const whole = sourceStart === 0 && length === source.length

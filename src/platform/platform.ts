@@ -30,7 +30,7 @@ export interface Platform {
   copy(target: Uint8Array, targetStart: number, source: Uint8Array, sourceStart: number, length: number): void
 
   /** Up to this many bytes `copy` makes no view of the source, wherever the range lies in it. */
-  readonly loopBytes: number
+  readonly viewlessBytes: number
 
   /** Keeps this thread's event loop alive until `releaseLoop` is given the same function, and calls it about every {@link BEAT_MS}. */
   holdLoop(beat: () => void): void

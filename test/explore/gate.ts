@@ -57,6 +57,8 @@ export class Gate {
   #races!: Races
   /** Words that do not matter to anybody's course: no steps of their own. */
   readonly #counters: ReadonlySet<number>
+  readonly #handoff: number
+  readonly #isOffer: (handoff: number) => boolean
   /** The first word of the holders. */
   readonly #holders: number
   readonly #nameOf: (word: number) => string
@@ -79,6 +81,8 @@ export class Gate {
     memory: SharedArrayBuffer
     scheduler: Scheduler
     counters: ReadonlySet<number>
+    handoff: number
+    isOffer: (handoff: number) => boolean
     holders: number
     nameOf: (word: number) => string
   }) {
@@ -87,6 +91,8 @@ export class Gate {
     this.#memory = options.memory
     this.#scheduler = options.scheduler
     this.#counters = options.counters
+    this.#handoff = options.handoff
+    this.#isOffer = options.isOffer
     this.#holders = options.holders
     this.#nameOf = options.nameOf
   }
@@ -178,6 +184,7 @@ export class Gate {
   /** Begins a part. */
   begin(): void {
     this.#lastLoad = NO_WORD
+    this.#races.glance(false)
     this.active = true
   }
 
@@ -227,6 +234,7 @@ export class Gate {
         this.#races.acquire(word)
         const value = next(old, a, b) | 0
         const writes = name !== 'compareExchange' || old === a
+        if (word === this.#handoff) this.#races.match(writes)
         if (writes) {
           this.#put(words, word, value)
           this.#races.release(word)
@@ -313,6 +321,7 @@ export class Gate {
     }
     const value = words[word] as number
     this.#races.acquire(word)
+    if (word === this.#handoff) this.#races.glance(this.#isOffer(value))
     this.#lastLoad = word
     this.#lastValue = value
     this.observe(value)

@@ -39,6 +39,7 @@ function mutate({ name, file, find, replace }: Mutant, root: URL): string {
 const ONE_ON_ONE = '1 × 1: two writes, then a close'
 const LARGE = '1 × 1: a write larger than the window'
 const CLOSED = 'close of the writer by a third'
+const WITHDRAWN = 'a write is withdrawn at its time-out, and one like it offered'
 const FULL = 'buffered 1 × 1: a full buffer, wrapping around'
 
 export const MUTANTS: readonly Mutant[] = [
@@ -98,6 +99,50 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
     scenario: 'buffered: two queued writers, of which one gives up',
     bound: 2,
+  },
+  {
+    name: 'who gives the lock up does not look who queues',
+    file: 'operation.ts',
+    find: '    this.#place.passOn()\n',
+    replace: '',
+    scenario: '2 × 1: whole writes',
+    bound: 1,
+  },
+  {
+    name: 'who gives the lock up does not look who sleeps on the other side',
+    file: 'operation.ts',
+    find: '    this.tellPeer()\n',
+    replace: '',
+    scenario: FULL,
+    bound: 1,
+  },
+  {
+    name: 'who queues does not ask to be told',
+    file: 'lock.ts',
+    find: 'const now = Atomics.compareExchange(words, lock, seen, seen | WATCHED)',
+    replace: 'const now = seen',
+    scenario: '2 × 1: whole writes',
+    bound: 1,
+  },
+  {
+    name: 'the reader of a buffer asks to be told before it says that it sleeps',
+    file: 'operation.ts',
+    find: `    const count = prepareToPark(this.words, this.event)
+    this.askToBeTold()
+`,
+    replace: `    this.askToBeTold()
+    const count = prepareToPark(this.words, this.event)
+`,
+    scenario: FULL,
+    bound: 3,
+  },
+  {
+    name: 'a lock is no longer watched though somebody queues',
+    file: 'lock.ts',
+    find: 'if (Atomics.load(words, lock + WAITERS_OFFSET) === 0) {\n      // Who',
+    replace: 'if (Atomics.load(words, lock + WAITERS_OFFSET) >= 0) {\n      // Who',
+    scenario: '2 × 1: whole writes',
+    bound: 1,
   },
   {
     name: 'a writer is not told of room in the buffer',
@@ -186,12 +231,16 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'the length of an offer is written after the offer',
     file: 'rendezvous-write.ts',
     find: `    words[FILLED] = this.#filled
+    words[PARTLY_TAKEN] = 0
     this.memory.floats[LEFT] = this.length
+    const offered = (inState(handoff, OFFERED) + ONE_OFFER) | 0
     // edge: offered
-    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, OFFERED)) !== handoff) return this.end()
+    if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return this.end()
 `,
     replace: `    words[FILLED] = this.#filled
-    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, OFFERED)) !== handoff) return this.end()
+    words[PARTLY_TAKEN] = 0
+    const offered = (inState(handoff, OFFERED) + ONE_OFFER) | 0
+    if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return this.end()
     this.memory.floats[LEFT] = this.length
 `,
     scenario: ONE_ON_ONE,
@@ -218,9 +267,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the lock is taken in two steps',
     file: 'lock.ts',
-    find: 'const seen = Atomics.compareExchange(this.#words, this.#lock, FREE, this.#owner)\n    if (seen === FREE) {',
+    find: 'const seen = Atomics.compareExchange(this.#words, this.#lock, FREE, listed ? watched : this.#owner)\n',
     replace:
-      'const seen = Atomics.load(this.#words, this.#lock)\n    if (seen === FREE) {\n      Atomics.store(this.#words, this.#lock, this.#owner)',
+      'const seen = Atomics.load(this.#words, this.#lock)\n    if (seen === FREE) Atomics.store(this.#words, this.#lock, watched)\n',
     scenario: '2 × 1: whole writes',
     bound: 1,
   },
@@ -236,9 +285,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a write returns when its bytes are in the window',
     file: 'rendezvous-write.ts',
-    find: 'wake(words, READER_EVENT) // tells the waiting reader: an offer is there\n    return this.move()',
+    find: 'return this.#filled === this.length ? this.block(HANDOFF, offered, WRITER_EVENT) : this.move()',
     replace:
-      'wake(words, READER_EVENT)\n    if (this.#filled === this.length) {\n      this.moved = this.length\n      return this.finish()\n    }\n    return this.move()',
+      'if (this.#filled === this.length) {\n      this.moved = this.length\n      return this.finish()\n    }\n    return this.move()',
     scenario: ONE_ON_ONE,
     bound: 0,
   },
@@ -257,6 +306,43 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
     scenario: ONE_ON_ONE,
     bound: 0,
+  },
+  {
+    name: 'an offer looks like the one before it',
+    file: 'rendezvous-write.ts',
+    find: 'const offered = (inState(handoff, OFFERED) + ONE_OFFER) | 0',
+    replace: 'const offered = inState(handoff, OFFERED)',
+    scenario: WITHDRAWN,
+    bound: 2,
+  },
+  {
+    name: 'what is left of a write is taken for a whole one',
+    file: 'rendezvous-read.ts',
+    find: ' || words[PARTLY_TAKEN] !== 0',
+    replace: '',
+    scenario: '1 × 1: what is left of a write is as much as the window holds',
+    bound: 1,
+  },
+  {
+    name: 'a whole write is taken though its offer is gone',
+    file: 'rendezvous-read.ts',
+    find: `    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE)) !== handoff) {
+      this.moved = 0
+      return false
+    }
+`,
+    replace: `    Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE))
+`,
+    scenario: WITHDRAWN,
+    bound: 2,
+  },
+  {
+    name: 'the writer is not told that its whole write is taken',
+    file: 'rendezvous-read.ts',
+    find: '    wake(words, WRITER_EVENT) // tells the offering writer: all of it is taken\n',
+    replace: '',
+    scenario: ONE_ON_ONE,
+    bound: 1,
   },
   {
     name: 'a write is withdrawn though it is being taken',

@@ -13,6 +13,9 @@ export class Races {
   readonly #fault: (message: string) => never
   /** Not looked at: a glance that may be wrong by its own word. */
   paused = false
+  /** Reads of what is on offer, before the match: they count if the offer is still the same then. With what each byte was last written by. */
+  #early: { byte: number; written: number }[] | undefined
+  #whenMatched: (() => void)[] = []
 
   constructor(board: Board, me: number, bearers: readonly number[], fault: (message: string) => never) {
     this.#board = board
@@ -49,8 +52,41 @@ export class Races {
     threadClocks[own] = (threadClocks[own] as number) + 1
   }
 
+  /** An offer was seen, or none. */
+  glance(offered: boolean): void {
+    this.#early = offered ? [] : undefined
+    this.#whenMatched = []
+  }
+
+  /** The word of the offer was changed by this thread, or was no longer the same. */
+  match(matched: boolean): void {
+    const early = this.#early ?? []
+    const whenMatched = this.#whenMatched
+    this.glance(false)
+    if (!matched) return
+    for (const { byte, written } of early) {
+      if (this.#board.accesses[byte * (MAX_THREADS + 1)] !== written) {
+        this.#fault(`byte ${byte} was read by thread ${this.#me} before its match, and written since`)
+      }
+      this.read(byte, 1)
+    }
+    for (const then of whenMatched) then()
+  }
+
+  /** Does something now, or once what was read early is known to be right. */
+  onceMatched(then: () => void): void {
+    if (this.#early === undefined) then()
+    else this.#whenMatched.push(then)
+  }
+
   read(start: number, length: number): void {
     if (this.paused) return
+    if (this.#early !== undefined) {
+      for (let byte = start; byte < start + length; byte += 1) {
+        this.#early.push({ byte, written: this.#board.accesses[byte * (MAX_THREADS + 1)] as number })
+      }
+      return
+    }
     for (let byte = start; byte < start + length; byte += 1) {
       this.#afterLastWrite(byte, 'read')
       this.#board.accesses[byte * (MAX_THREADS + 1) + 1 + this.#me] = this.#clock

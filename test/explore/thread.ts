@@ -77,6 +77,8 @@ const gate: Gate = new Gate({
   memory,
   scheduler: new Scheduler(board, new Int32Array(memory)),
   counters: new Set([layout.WRITER_PARKS, layout.READER_PARKS]),
+  handoff: layout.HANDOFF,
+  isOffer: (handoff) => (handoff & (layout.STATE | layout.ENDED)) === layout.OFFERED,
   holders: layout.WRITER_HOLDERS,
   nameOf: (word) => names.get(word) ?? names.get(word - 1)?.concat(' parked') ?? `word ${word}`,
 })
@@ -96,10 +98,10 @@ Object.assign(platform, {
     if (target.buffer === memory) races.write(target.byteOffset + targetStart, length)
     if (source.buffer === memory) {
       races.read(source.byteOffset + sourceStart, length)
-      for (let i = 0; i < length; i += 1) {
-        const value = source[sourceStart + i] as number
-        board.taken[value] = (board.taken[value] as number) + 1
-      }
+      const values = real.slice.call(source, sourceStart, sourceStart + length)
+      races.onceMatched(() => {
+        for (const value of values) board.taken[value] = (board.taken[value] as number) + 1
+      })
     }
   },
 })

@@ -221,7 +221,7 @@ function plausible(random: Random, word: number): number {
 
 function handoffOf(random: Random): number {
   const ended = random.oneIn(6) ? layout.ENDED : 0
-  return layout.inState(layout.ONE_MATCH * random.below(4) + ended, random.pick(STATES))
+  return layout.inState(layout.ONE_OFFER * random.below(4) + ended, random.pick(STATES))
 }
 
 function namedWords(): number[] {

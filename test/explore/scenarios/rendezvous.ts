@@ -40,6 +40,17 @@ export const RENDEZVOUS: readonly Scenario[] = [
     parts: [(a) => a.writeSync(0, WINDOW + 40), (a) => a.readAllSync(WINDOW - 5), (a) => a.close('writer')],
   },
   {
+    name: '1 × 1: what is left of a write is as much as the window holds',
+    bits: 8,
+    parts: [
+      (a) => a.writeSync(0, WINDOW + 10),
+      (a) => {
+        a.readSync(10)
+        a.readSync(WINDOW)
+      },
+    ],
+  },
+  {
     name: '1 × 1: many pieces in one write',
     parts: [(a) => a.writevSync(0, [2, 0, 3]), readOnce],
   },
@@ -148,6 +159,18 @@ export const RENDEZVOUS: readonly Scenario[] = [
         a.readSync(2, SOON)
         a.readAllSync(4)
       },
+    ],
+  },
+  {
+    name: 'a write is withdrawn at its time-out, and one like it offered',
+    errors: [TIMEOUT, CLOSED],
+    parts: [
+      (a) => {
+        a.writeSync(0, 3, SOON)
+        a.writeSync(1, 3)
+        a.close('writer')
+      },
+      (a) => a.readAllSync(4),
     ],
   },
   {
