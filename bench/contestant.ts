@@ -30,12 +30,12 @@ export async function cleanUp(): Promise<void> {
 
 /** A transport between two new threads. */
 export async function between(transport: Transport, size: number, works = false): Promise<Contestant> {
-  const { name } = transport
+  const { name, entry } = transport
   const link = await transport.make(size)
   const side = (role: 'sender' | 'receiver'): Promise<Worker> => {
     const handle = link[role]
     const transferList = (link.transfer ?? []).filter((value) => (value as unknown) === handle)
-    return startSide({ role, name, handle, size, works }, transferList)
+    return startSide({ role, name, handle, size, works }, entry, transferList)
   }
   const [receiver, sender] = await Promise.all([side('receiver'), side('sender')])
   return {
@@ -55,11 +55,11 @@ export async function crowd(
   senders: number,
   receivers: number,
 ): Promise<Contestant> {
-  const { name } = transport
+  const { name, entry } = transport
   const link = await transport.make(size)
   const sides = (role: 'sender' | 'receiver', count: number): Promise<Worker[]> =>
     Promise.all(
-      Array.from({ length: count }, () => startSide({ role, name, handle: link[role], size, works: false }, [])),
+      Array.from({ length: count }, () => startSide({ role, name, handle: link[role], size, works: false }, entry)),
     )
   const [receiving, sending] = await Promise.all([sides('receiver', receivers), sides('sender', senders)])
   const sent = sending.map(() => 0)
@@ -81,15 +81,15 @@ export async function crowd(
 
 /** Threads in a row, joined by links of a blocking transport: the first sends, the last takes, those between pass on. */
 export async function chain(transport: Transport, size: number, stages: number): Promise<Contestant> {
-  const { name } = transport
+  const { name, entry } = transport
   const links = await Promise.all(Array.from({ length: stages - 1 }, () => transport.make(size)))
   const base = { name, size, works: false }
   const workers = await Promise.all([
-    startSide({ ...base, role: 'receiver', handle: links.at(-1)?.receiver }, []),
+    startSide({ ...base, role: 'receiver', handle: links.at(-1)?.receiver }, entry),
     ...links
       .slice(1)
-      .map((link, i) => startSide({ ...base, role: 'relay', handle: links[i]?.receiver, onward: link.sender }, [])),
-    startSide({ ...base, role: 'sender', handle: links[0]?.sender }, []),
+      .map((link, i) => startSide({ ...base, role: 'relay', handle: links[i]?.receiver, onward: link.sender }, entry)),
+    startSide({ ...base, role: 'sender', handle: links[0]?.sender }, entry),
   ])
   return {
     name,
@@ -103,7 +103,7 @@ export async function chain(transport: Transport, size: number, stages: number):
 
 /** Work in a single thread. */
 export async function alone(name: Alone, size: number): Promise<Contestant> {
-  const worker = await startSide({ role: 'alone', name, size, works: true }, [])
+  const worker = await startSide({ role: 'alone', name, size, works: true })
   return {
     name,
     round: (ms) => ask(worker, ms),
@@ -111,11 +111,11 @@ export async function alone(name: Alone, size: number): Promise<Contestant> {
   }
 }
 
-function startSide(data: SideData, transferList: Transferable[]): Promise<Worker> {
-  return startThread('side', data, { transferList })
+function startSide(data: SideData, entry = 'side', transferList: Transferable[] = []): Promise<Worker> {
+  return startThread(entry, data, { transferList })
 }
 
-const ENTRIES = ['side', 'parked-side', 'rest-side', 'sink']
+const ENTRIES = ['side', 'parking-side', 'parked-side', 'rest-side', 'sink']
 
 /** Where a thread entry of this folder lies as plain JavaScript. */
 export async function compiledEntry(entry: string): Promise<string> {

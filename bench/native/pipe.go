@@ -27,11 +27,11 @@ func fill(bytes []byte, seed uint32) {
 	}
 }
 
-// FNV-1a: about 0.9 ns a byte.
+// About 0.9 ns a byte.
 func hash(bytes []byte) uint32 {
-	h := uint32(2166136261)
+	h := uint32(0)
 	for _, b := range bytes {
-		h = (h ^ uint32(b)) * 16777619
+		h = h<<5 - h + uint32(b)
 	}
 	return h
 }

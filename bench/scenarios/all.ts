@@ -3,10 +3,12 @@ import { awaitedSends } from './awaited.ts'
 import { bufferedWrites } from './buffered.ts'
 import { chained } from './chain.ts'
 import { contention } from './contention.ts'
+import { limits } from './limits.ts'
 import { misalignedBuffers } from './misaligned.ts'
 import { parked } from './parked.ts'
 import { rendezvous } from './rendezvous.ts'
 import { rest } from './rest.ts'
+import { spinning } from './spinning.ts'
 import { work } from './work.ts'
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -19,4 +21,6 @@ export const SCENARIOS: readonly Scenario[] = [
   chained,
   misalignedBuffers,
   rest,
+  spinning,
+  limits,
 ]

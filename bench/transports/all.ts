@@ -1,7 +1,16 @@
 import { misaligned } from './misaligned.ts'
 import { fifo, messagePort, messagePortTransfer, webStreams } from './others.ts'
 import { ringbuf, syncMessagePort } from './packages.ts'
-import { awaited, awaitedReader, awaitedWriter, blocking, buffered, readInPlace, writtenInPlace } from './threadpipe.ts'
+import {
+  awaited,
+  awaitedReader,
+  awaitedWriter,
+  blocking,
+  buffered,
+  parking,
+  readInPlace,
+  writtenInPlace,
+} from './threadpipe.ts'
 import type { Transport } from './transport.ts'
 
 export const TRANSPORTS: readonly Transport[] = [
@@ -12,6 +21,7 @@ export const TRANSPORTS: readonly Transport[] = [
   awaitedReader,
   awaitedWriter,
   buffered,
+  parking,
   misaligned,
   messagePort,
   messagePortTransfer,

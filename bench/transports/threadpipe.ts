@@ -44,6 +44,9 @@ export const blocking: Transport = {
   receive: blockingReceive,
 }
 
+/** Without spinning. */
+export const parking: Transport = { ...blocking, name: 'threadpipe, parking at once', entry: 'parking-side' }
+
 export const readInPlace: Transport = {
   name: 'threadpipe, read in place',
   waits: 'taken',

@@ -3,6 +3,8 @@ import type { Transferable } from 'node:worker_threads'
 /** A way to get bytes from one thread to another: a contestant. Each of its two ends runs in a thread of its own. */
 export interface Transport {
   readonly name: string
+  /** The entry of its threads, where that is not `side`. */
+  readonly entry?: string
   /** What a send waits for: the bytes are taken; they are stored; or nothing, so that the receiver may fall behind without limit. */
   readonly waits: 'taken' | 'stored' | 'no'
   /** Makes what the ends are opened with. */

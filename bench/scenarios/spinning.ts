@@ -1,0 +1,24 @@
+import { between, chain } from '../contestant.ts'
+import type { Scenario } from '../scenario.ts'
+import { blocking, parking } from '../transports/threadpipe.ts'
+
+const STAGES = 8
+
+/** Whether spinning ever costs more than it gains: beside the same pipe when it parks at once. Run it under `taskset -c 0`, too. */
+export const spinning: Scenario = {
+  name: 'spinning',
+  title: 'Spinning before parking, beside parking at once',
+  unit: 'ns per send',
+  effort: { rounds: 15, roundMs: 100, warmUpMs: 200 },
+  by: 'threads',
+  setups: [64, 4096].flatMap((size) => [
+    {
+      label: `2 in a row, ${size} B`,
+      start: async () => [await between(blocking, size), await between(parking, size)],
+    },
+    {
+      label: `${STAGES} in a row, ${size} B`,
+      start: async () => [await chain(blocking, size, STAGES), await chain(parking, size, STAGES)],
+    },
+  ]),
+}
