@@ -3,38 +3,14 @@ import { helpEnd } from './ending.ts'
 import { deadlocked, withProgress } from './errors.ts'
 import { LOOK_MS, lookIsDue } from './liveness.ts'
 import type { Operation } from './operation.ts'
+import { hasChanged, noteParked, spinBeforeParking } from './spinning.ts'
 import { countPark, countWait } from './stats.ts'
-import { CAN_SPIN, hasWoken, park, SHORT_SPINS, spin } from './waiting.ts'
+import { CAN_SPIN, park, SHORT_SPINS } from './waiting.ts'
 
 /** The driver of the blocking calls: spins, then parks with Atomics.wait. */
 
-/** The longest spin: about what a park costs, so that a wait never costs more than twice the best choice. */
-const MAX_SPINS = 8192
-/** One wait in so many spins for long, however often that has failed before: times change. */
-const PROBE_EVERY = 16
 /** Short waits in a row before the clock is read after all. */
 const MAX_SHORT_WAITS = 64
-
-/** How long the waits of one kind spin in this thread: longer while that pays, shorter while it does not. */
-class Spinning {
-  #limit = MAX_SPINS
-  #waits = 0
-
-  /** @returns whether what the operation waits for has changed */
-  tryFor(operation: Operation): boolean {
-    this.#waits += 1
-    const changed = hasChanged(operation, this.#waits % PROBE_EVERY === 0 ? MAX_SPINS : this.#limit)
-    this.#limit = changed ? Math.min(this.#limit * 4, MAX_SPINS) : Math.max(this.#limit >> 1, SHORT_SPINS)
-    return changed
-  }
-}
-
-/**
- * After this thread has woken a sleeper: that one answers as soon as it is awake, whatever it took to answer before. Who parks in the meantime
- * has to be woken in turn, and so on: then both sleep at every hand-over.
- */
-const afterWake = new Spinning()
-const otherwise = new Spinning()
 
 /** Runs an operation on `bytes` from its beginning to its end, blocking the thread. What needs no wait to speak of goes through here only. */
 export function callBlocking(operation: Operation, bytes: Uint8Array, timeoutMs: number | undefined): void {
@@ -72,11 +48,7 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
   let woken = true
   for (;;) {
     const changed =
-      CAN_SPIN &&
-      woken &&
-      timeoutMs !== 0 &&
-      !operation.queued &&
-      (hasWoken() ? afterWake : otherwise).tryFor(operation)
+      CAN_SPIN && woken && timeoutMs !== 0 && !operation.queued && spinBeforeParking(operation, deadline.leftMs())
     const count = changed ? 0 : operation.prepareToPark()
     if (operation.step()) return
     const late = deadline.passed()
@@ -98,12 +70,9 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
       countPark(operation.memory, operation.half)
     }
     // until the other side, a closer or the lock's owner has something for us to look at, or it is time to look after them
+    const parkedMs = performance.now()
     woken = park(words, operation.event, count, Math.min(deadline.leftMs(), operation.parkMs, LOOK_MS))
+    if (woken) noteParked(parkedMs, performance.now())
     if (operation.step()) return
   }
-}
-
-/** Spins. @returns whether what the operation waits for has changed */
-function hasChanged({ memory, watch, seen }: Operation, limit: number): boolean {
-  return spin(memory.words, watch, seen, limit) !== seen
 }

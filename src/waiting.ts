@@ -62,14 +62,4 @@ export function wakeAll(words: Int32Array, event: number): void {
   Atomics.store(words, event + PARKED_OFFSET, 0)
   Atomics.add(words, event, 1)
   Atomics.notify(words, event)
-  woken = true
-}
-
-let woken = false
-
-/** Whether this thread has woken anybody since it was last asked. */
-export function hasWoken(): boolean {
-  const had = woken
-  woken = false
-  return had
 }

@@ -1,0 +1,77 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { Operation } from '../src/operation.ts'
+
+/** What a thread has learned is kept for the thread: each test begins with a new one's. */
+type Spinning = typeof import('../src/spinning.ts')
+let spinning: Spinning
+const load = Atomics.load
+let looks = 0
+
+beforeEach(async () => {
+  vi.resetModules()
+  spinning = await import('../src/spinning.ts')
+  Object.assign(Atomics, {
+    load: (words: Int32Array, word: number) => {
+      looks += 1
+      return load(words, word)
+    },
+  })
+})
+afterEach(() => Object.assign(Atomics, { load }))
+
+const words = new Int32Array(new SharedArrayBuffer(64))
+const waiting = (seen: number): Operation => ({ memory: { words }, watch: 0, seen }) as unknown as Operation
+
+/** How often a wait looks that is in vain, or not. */
+function looksOf({ inVain = true, leftMs = Infinity } = {}): number {
+  looks = 0
+  expect(spinning.spinBeforeParking(waiting(inVain ? 0 : 1), leftMs)).toBe(!inVain)
+  return looks
+}
+
+let nowMs = 1000
+function park(times: number, ms: number, apartMs = 0.1): void {
+  for (let i = 0; i < times; i += 1) {
+    nowMs += apartMs
+    spinning.noteParked(nowMs, nowMs + ms)
+    nowMs += ms
+  }
+}
+
+const LONG = 2 ** 19
+
+test('spins in vain get shorter, down to a limit; one that pays makes them longer again', () => {
+  const spins = Array.from({ length: 12 }, () => looksOf())
+  expect(spins[0]).toBe(8192)
+  expect(spins[1]).toBe(4096)
+  expect(spins.at(-1)).toBe(128)
+  expect(looksOf({ inVain: false })).toBe(1)
+  expect(looksOf()).toBe(512)
+})
+
+test('after many short parks one spin is long, and the next one only after twice as many', () => {
+  park(63, 0.05)
+  expect(looksOf()).toBe(8192)
+  park(1, 0.05)
+  expect(looksOf()).toBe(LONG)
+  park(127, 0.05)
+  expect(looksOf()).toBeLessThan(LONG)
+  park(1, 0.05)
+  expect(looksOf()).toBe(LONG)
+})
+
+test('long parks say nothing of that, and a call that has little time left does not take it', () => {
+  park(1000, 1)
+  expect(looksOf()).toBe(8192)
+  park(64, 0.05)
+  expect(looksOf({ leftMs: 20 })).toBeLessThan(LONG)
+  expect(looksOf()).toBe(LONG)
+})
+
+test('who has not parked for a while has its patience back', () => {
+  park(64, 0.05)
+  expect(looksOf()).toBe(LONG)
+  park(1, 0.05, 30)
+  park(63, 0.05)
+  expect(looksOf()).toBe(LONG)
+})
