@@ -5,7 +5,7 @@ import { type PipeHandle, PipeReader, PipeWriter } from 'threadpipe'
 /** A thread that only blocks; or one that writes, and says how many bytes of its heap each write took. */
 
 export interface RestData {
-  role: 'reader' | 'blocked writer' | 'allocating writer'
+  role: 'reader' | 'allocating writer'
   handle: PipeHandle
 }
 
@@ -20,12 +20,6 @@ switch (role) {
     const reader = PipeReader.from(handle)
     port.postMessage('ready')
     while (reader.readSync(bytes) !== null);
-    break
-  }
-  case 'blocked writer': {
-    const writer = PipeWriter.from(handle)
-    port.postMessage('ready')
-    writer.writeSync(bytes)
     break
   }
   case 'allocating writer': {

@@ -1,5 +1,5 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { consumer, producer } from './loads.ts'
+import { consumer, producer, warmUp } from './loads.ts'
 import { transportNamed } from './transports/all.ts'
 
 /** A thread of a contestant: a sending end, which is told how long to go on; a receiving one, which takes all that comes; one between two others, which passes on what
@@ -60,6 +60,8 @@ function serve(round: (ms: number) => Promise<number>): void {
   port.postMessage('ready')
 }
 
+if (works) warmUp()
+
 switch (role) {
   case 'receiver': {
     port.postMessage('ready')
@@ -95,7 +97,7 @@ switch (role) {
   case 'alone': {
     const bytes = new Uint8Array(size)
     const [fill, hash] = [producer(), consumer()]
-    const works: Record<Alone, () => void> = {
+    const kinds: Record<Alone, () => void> = {
       fill: () => fill(bytes),
       hash: () => hash(bytes),
       'fill and hash': () => {
@@ -103,6 +105,6 @@ switch (role) {
         hash(bytes)
       },
     }
-    serve((ms) => repeat(ms, works[name as Alone], nothing))
+    serve((ms) => repeat(ms, kinds[name as Alone], nothing))
   }
 }

@@ -13,7 +13,7 @@ export const rest: Scenario = {
   effort: { rounds: 1, roundMs: 10_000, warmUpMs: 0 },
   by: 'cost',
   setups: [
-    { label: 'CPU of two pipes blocked for 10 s, a reader and a writer, ms', start: async () => [await blocked()] },
+    { label: 'CPU of all threads while a pipe is blocked for 10 s, ms', start: async () => [await blocked()] },
     { label: 'memory of a pipe, of 10,000 with a window of 4 KiB, bytes', start: async () => [memory()] },
     { label: 'making a pipe with a window of 4 KiB, ns', start: async () => [making()] },
     { label: 'heap per blocking write of 1 B, of 1,000,000, bytes', start: async () => [await allocation()] },
@@ -23,6 +23,8 @@ export const rest: Scenario = {
 const NAME = 'threadpipe'
 const PIPES = 10_000
 const WINDOW = 4096
+/** Until threads that have just started are at rest, in ms. */
+const SETTLE_MS = 500
 const nothing = async (): Promise<void> => {}
 
 function thread(role: RestData['role'], handle: RestData['handle'], resourceLimits = {}) {
@@ -30,8 +32,10 @@ function thread(role: RestData['role'], handle: RestData['handle'], resourceLimi
 }
 
 async function blocked(): Promise<Contestant> {
-  const [read, written] = [pipe(), pipe()]
-  const workers = await Promise.all([thread('reader', read.reader), thread('blocked writer', written.writer)])
+  const { reader, writer } = pipe()
+  // The one at the other end rests in its event loop.
+  const workers = await Promise.all([thread('reader', reader), thread('allocating writer', writer)])
+  await delay(SETTLE_MS)
   return {
     name: NAME,
     round: async (ms) => {
