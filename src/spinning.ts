@@ -6,37 +6,45 @@ import { SHORT_SPINS, spin } from './waiting.ts'
  *
  * One thing no short spin can mend. The system likes to run a thread where the one that has woken it runs. Two threads that wait for each other may so come to
  * share a core while another is idle; from then on they sleep at every hand-over, for whoever spins keeps the other from answering. They are put apart only
- * if both want to run across a tick or two of the scheduler. So a thread that has parked often, and not for long, spins once for such a time; if that
- * does not help, it has twice the patience before it tries again.
+ * if both want to run across a tick or two of the scheduler. So a thread that has parked often, and not for long, spins for such a time for
+ * some waits; if that does not help, it has more patience before it tries again.
  */
 
 /** The longest spin but for that: so a wait never costs more than twice the best choice. */
 const MAX_SPINS = 8192
 /** Some ms. */
 const APART_SPINS = 2 ** 19
-/** The time that this may take, in ms: not in a call that has less left. */
-const APART_MS = 50
-/** A park that is shorter than this, in ms, is one that a spin should have spared. */
-const SHORT_PARK_MS = 0.25
+/** Waits that begin within this time, in ms, spin so long, while that pays: the other thread has to come to do so meanwhile. */
+const APART_MS = 10
+/** A call that has less time left than this, in ms, does not. */
+const TIME_FOR_APART_MS = 50
+/** A park that is shorter than this, in ms, is one that such a spin might have spared: one while the other thread spins so long is, too. */
+const SHORT_PARK_MS = 8
 /** After so many of them, in the beginning and at most. */
-const FIRST_PATIENCE = 64
+const FIRST_PATIENCE = 32
 const MAX_PATIENCE = 8192
+const MORE_PATIENCE = 4
 /** A thread that has not parked for so long, in ms, has its patience back. */
 const UNDISTURBED_MS = 20
 
 let limit = MAX_SPINS
 let patience = FIRST_PATIENCE
 let shortParks = 0
+let apartUntilMs = 0
 let parkedUntilMs = 0
 
 /** Spins for as long as it is worth, with so much time left. @returns whether what the operation waits for has changed */
 export function spinBeforeParking(operation: Operation, leftMs: number): boolean {
-  if (shortParks >= patience && leftMs > APART_MS) {
+  if (shortParks >= patience) {
     shortParks = 0
-    patience = Math.min(patience * 2, MAX_PATIENCE)
-    const apart = hasChanged(operation, APART_SPINS)
-    if (apart) limit = MAX_SPINS
-    return apart
+    patience = Math.min(patience * MORE_PATIENCE, MAX_PATIENCE)
+    apartUntilMs = performance.now() + APART_MS
+  }
+  if (apartUntilMs > 0 && leftMs > TIME_FOR_APART_MS) {
+    const changed = hasChanged(operation, APART_SPINS)
+    if (changed) limit = MAX_SPINS
+    if (!changed || performance.now() > apartUntilMs) apartUntilMs = 0
+    return changed
   }
   const changed = hasChanged(operation, limit)
   limit = changed ? Math.min(limit * 4, MAX_SPINS) : Math.max(limit >> 1, SHORT_SPINS)

@@ -49,8 +49,8 @@ test('spins in vain get shorter, down to a limit; one that pays makes them longe
   expect(looksOf()).toBe(512)
 })
 
-test('after many short parks one spin is long, and the next one only after twice as many', () => {
-  park(63, 0.05)
+test('after many short parks a spin is long, and the next one only after many more', () => {
+  park(31, 0.05)
   expect(looksOf()).toBe(8192)
   park(1, 0.05)
   expect(looksOf()).toBe(LONG)
@@ -60,18 +60,26 @@ test('after many short parks one spin is long, and the next one only after twice
   expect(looksOf()).toBe(LONG)
 })
 
-test('long parks say nothing of that, and a call that has little time left does not take it', () => {
-  park(1000, 1)
+test('long spins follow one another while they pay', () => {
+  park(32, 0.05)
+  expect(looksOf({ inVain: false })).toBe(1)
+  expect(looksOf({ inVain: false })).toBe(1)
+  expect(looksOf()).toBe(LONG)
   expect(looksOf()).toBe(8192)
-  park(64, 0.05)
+})
+
+test('long parks say nothing of that, and a call that has little time left does not take it', () => {
+  park(1000, 9)
+  expect(looksOf()).toBe(8192)
+  park(32, 0.05)
   expect(looksOf({ leftMs: 20 })).toBeLessThan(LONG)
   expect(looksOf()).toBe(LONG)
 })
 
 test('who has not parked for a while has its patience back', () => {
-  park(64, 0.05)
+  park(32, 0.05)
   expect(looksOf()).toBe(LONG)
   park(1, 0.05, 30)
-  park(63, 0.05)
+  park(31, 0.05)
   expect(looksOf()).toBe(LONG)
 })
