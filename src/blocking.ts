@@ -72,7 +72,7 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
     // until the other side, a closer or the lock's owner has something for us to look at, or it is time to look after them
     const parkedMs = performance.now()
     woken = park(words, operation.event, count, Math.min(deadline.leftMs(), operation.parkMs, LOOK_MS))
-    if (woken) noteParked(parkedMs, performance.now())
+    if (woken && !operation.queued) noteParked(parkedMs, performance.now())
     if (operation.step()) return
   }
 }

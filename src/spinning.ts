@@ -51,7 +51,7 @@ export function spinBeforeParking(operation: Operation, leftMs: number): boolean
   return changed
 }
 
-/** Notes a park that has ended by a wake. */
+/** Notes a park that has ended by a wake, of an operation that would have spun: one that queues for a lock never does. */
 export function noteParked(fromMs: number, untilMs: number): void {
   if (fromMs - parkedUntilMs > UNDISTURBED_MS) {
     patience = FIRST_PATIENCE
