@@ -4,7 +4,8 @@ import { bySize, type Scenario } from '../scenario.ts'
 import { fifo } from '../transports/others.ts'
 import { blocking, buffered } from '../transports/threadpipe.ts'
 
-const STAGES = 8
+/** Many more than there are cores, on most machines. */
+export const STAGES = 8
 
 /** More threads than cores, each waiting for its neighbours. */
 export const chained: Scenario = {

@@ -1,8 +1,7 @@
 import { between, chain } from '../contestant.ts'
 import type { Scenario } from '../scenario.ts'
 import { blocking, parking } from '../transports/threadpipe.ts'
-
-const STAGES = 8
+import { STAGES } from './chain.ts'
 
 /** Whether spinning ever costs more than it gains: beside the same pipe when it parks at once. Run it under `taskset -c 0`, too. */
 export const spinning: Scenario = {
