@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import Sequencer from './test/support/sequencer.ts'
 
 const conditions = ['threadpipe-source', 'node', 'import', 'module', 'default']
 
@@ -12,6 +13,7 @@ export default defineConfig({
     // A real main thread, which may block; one file at a time, since the tests bring their own threads.
     pool: 'forks',
     fileParallelism: false,
+    sequence: { sequencer: Sequencer },
     execArgv: ['--conditions=threadpipe-source'],
     testTimeout: 20_000,
   },

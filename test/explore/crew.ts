@@ -13,9 +13,15 @@ import type { Scenario } from './scenarios/scenario.ts'
 export class Crew {
   readonly #waiting: Task[]
   readonly #results: Map<string, ReturnType<typeof deferred>>
+  readonly #policy: Policy
 
-  /** Starts on the tasks, the longest first so that no core is left without work. */
-  constructor(tasks: readonly Task[]) {
+  /**
+   * Starts on the tasks, the longest first so that no core is left without work.
+   *
+   * @param policy how the system shares the cores: as a batch of work, or only while nobody else has anything to do
+   */
+  constructor(tasks: readonly Task[], policy: Policy = 'batch') {
+    this.#policy = policy
     this.#waiting = [...tasks].sort((a, b) => weightOf(b) - weightOf(a))
     this.#results = new Map(tasks.map(({ name }) => [name, deferred()]))
     this.#run().catch((error: unknown) => this.#fail(error))
@@ -31,7 +37,7 @@ export class Crew {
   async #run(): Promise<void> {
     const compiled = await compile('explore', ['test/explore/main.ts', 'test/explore/thread.ts', 'src/index.ts'])
     try {
-      await Promise.all(cores().map((core) => this.#work(startOn(core, compiled))))
+      await Promise.all(cores().map((core) => this.#work(startOn(core, this.#policy, compiled))))
     } finally {
       compiled.remove()
     }
@@ -62,10 +68,12 @@ export class Crew {
   }
 }
 
-function startOn(core: number | undefined, { root }: Compiled): ChildProcess {
+/** In either, who hands the baton over goes on to its sleep before the other one begins. */
+type Policy = 'batch' | 'idle'
+
+function startOn(core: number | undefined, policy: Policy, { root }: Compiled): ChildProcess {
   const node = [process.execPath, ...COMPILED_ARGS, fileURLToPath(new URL('test/explore/main.js', root))]
-  // As a batch: who hands the baton over goes on to its sleep before the other one begins.
-  const bound = ['chrt', '--batch', '0', 'taskset', '-c', String(core), ...node]
+  const bound = ['chrt', `--${policy}`, '0', 'taskset', '-c', String(core), ...node]
   const [command, ...args] = core === undefined ? node : bound
   return spawn(command as string, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
 }
