@@ -23,7 +23,7 @@ const { values } = parseArgs({
 })
 
 /** A quick run is to see that everything runs, not to measure. */
-const QUICK = { rounds: 3, roundMs: 10, warmUpMs: 20 }
+const QUICK = { rounds: 3, roundMs: 10, warmUpMs: 20, leadMs: 0 }
 
 const chosen = SCENARIOS.filter(({ name }) => values.scenario === undefined || name === values.scenario)
 if (chosen.length === 0) {

@@ -14,17 +14,24 @@ export interface Effort {
   rounds: number
   roundMs: number
   warmUpMs: number
+  /** How long a contestant runs before each of its rounds, uncounted: it has rested while the others ran, and the system has yet to put its threads on cores of their own. */
+  leadMs?: number
 }
+
+const LEAD_MS = 40
 
 /** Measures contestants in turn, round by round, each round beginning with another one: what disturbs the machine disturbs all of them. */
 export async function measure(contestants: readonly Contestant[], effort: Effort): Promise<Figure[]> {
   const rounds = contestants.map((): number[] => [])
+  const { leadMs = LEAD_MS } = effort
   try {
     for (const { round } of contestants) await round(effort.warmUpMs)
     for (let r = 0; r < effort.rounds; r += 1) {
       for (let i = 0; i < contestants.length; i += 1) {
         const turn = (i + r) % contestants.length
-        rounds[turn]?.push(await (contestants[turn] as Contestant).round(effort.roundMs))
+        const { round } = contestants[turn] as Contestant
+        if (leadMs > 0) await round(leadMs)
+        rounds[turn]?.push(await round(effort.roundMs))
       }
     }
     return contestants.map(({ name, fairness }, i) => ({

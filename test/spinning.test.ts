@@ -1,15 +1,24 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Operation } from '../src/operation.ts'
+import type { Platform } from '../src/platform/platform.ts'
 
 /** What a thread has learned is kept for the thread: each test begins with a new one's. */
 type Spinning = typeof import('../src/spinning.ts')
 let spinning: Spinning
 const load = Atomics.load
+let platform: Platform
+let crowded = false
 let looks = 0
+let nowMs = 0
 
 beforeEach(async () => {
   vi.resetModules()
   spinning = await import('../src/spinning.ts')
+  platform = (await import('../src/platform/node.ts')).platform
+  platform.isCrowded = () => crowded
+  crowded = false
+  nowMs = 1000
+  vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
   Object.assign(Atomics, {
     load: (words: Int32Array, word: number) => {
       looks += 1
@@ -17,7 +26,10 @@ beforeEach(async () => {
     },
   })
 })
-afterEach(() => Object.assign(Atomics, { load }))
+afterEach(() => {
+  vi.restoreAllMocks()
+  Object.assign(Atomics, { load })
+})
 
 const words = new Int32Array(new SharedArrayBuffer(64))
 const waiting = (seen: number): Operation => ({ memory: { words }, watch: 0, seen }) as unknown as Operation
@@ -29,7 +41,6 @@ function looksOf({ inVain = true, leftMs = Infinity } = {}): number {
   return looks
 }
 
-let nowMs = 1000
 function park(times: number, ms: number, apartMs = 0.1): void {
   for (let i = 0; i < times; i += 1) {
     nowMs += apartMs
@@ -49,23 +60,18 @@ test('spins in vain get shorter, down to a limit; one that pays makes them longe
   expect(looksOf()).toBe(512)
 })
 
-test('after many short parks a spin is long, and the next one only after many more', () => {
+test('after many short parks spins are long for a while, and then only after many more', () => {
   park(31, 0.05)
   expect(looksOf()).toBe(8192)
   park(1, 0.05)
   expect(looksOf()).toBe(LONG)
+  expect(looksOf()).toBe(LONG)
+  nowMs += 20
+  expect(looksOf()).toBe(8192)
   park(127, 0.05)
   expect(looksOf()).toBeLessThan(LONG)
   park(1, 0.05)
   expect(looksOf()).toBe(LONG)
-})
-
-test('long spins follow one another while they pay', () => {
-  park(32, 0.05)
-  expect(looksOf({ inVain: false })).toBe(1)
-  expect(looksOf({ inVain: false })).toBe(1)
-  expect(looksOf()).toBe(LONG)
-  expect(looksOf()).toBe(8192)
 })
 
 test('long parks say nothing of that, and a call that has little time left does not take it', () => {
@@ -79,7 +85,29 @@ test('long parks say nothing of that, and a call that has little time left does 
 test('who has not parked for a while has its patience back', () => {
   park(32, 0.05)
   expect(looksOf()).toBe(LONG)
-  park(1, 0.05, 30)
+  park(1, 0.05, 70)
   park(31, 0.05)
   expect(looksOf()).toBe(LONG)
+})
+
+test('nobody spins for a while after more threads wanted to run than there are cores', () => {
+  crowded = true
+  park(31, 0.05)
+  expect(looksOf()).toBe(8192)
+  park(1, 0.05)
+  expect(looksOf()).toBe(0)
+  nowMs += 19
+  expect(looksOf()).toBe(0)
+  nowMs += 1
+  expect(looksOf()).toBeGreaterThan(0)
+})
+
+test('it is looked for no more often than every few ms', () => {
+  const asked = vi.spyOn(platform, 'isCrowded')
+  park(33, 0.05)
+  expect(asked).toHaveBeenCalledTimes(1)
+  park(60, 0.0, 0.05)
+  expect(asked).toHaveBeenCalledTimes(1)
+  park(32, 0.0, 0.05)
+  expect(asked).toHaveBeenCalledTimes(2)
 })

@@ -10,7 +10,7 @@ export const rest: Scenario = {
   name: 'rest',
   title: 'What else a pipe costs',
   unit: 'as the row says',
-  effort: { rounds: 1, roundMs: 10_000, warmUpMs: 0 },
+  effort: { rounds: 1, roundMs: 10_000, warmUpMs: 0, leadMs: 0 },
   by: 'cost',
   setups: [
     { label: 'CPU of all threads while a pipe is blocked for 10 s, ms', start: async () => [await blocked()] },

@@ -18,6 +18,8 @@ export const platform: Platform = {
 
   parallelism: typeof navigator === 'object' ? (navigator.hardwareConcurrency ?? 1) : 1,
 
+  isCrowded: () => false,
+
   shared: (memory, offset, length) => new Uint8Array(memory, offset, length),
 
   isPlain: (view): view is Uint8Array => Object.getPrototypeOf(view) === Uint8Array.prototype,

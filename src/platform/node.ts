@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { closeSync, existsSync, openSync, readlinkSync, readSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, cpus } from 'node:os'
 import { threadId } from 'node:worker_threads'
 import { Beats } from './beats.ts'
 import type { Platform, SystemThread } from './platform.ts'
@@ -32,15 +32,18 @@ const TASKS = '/proc/self/task'
 const line = Buffer.alloc(1024)
 const [STATE_FIELD, START_FIELD] = [0, 19]
 
-/** What Linux says of a thread of this process. @throws ENOENT, ESRCH if there is none */
-function taskOf(id: number): { state: string; start: number } {
-  const file = openSync(`${TASKS}/${id}/stat`, 'r')
-  let stat: string
+function lineOf(path: string): string {
+  const file = openSync(path, 'r')
   try {
-    stat = line.toString('latin1', 0, readSync(file, line))
+    return line.toString('latin1', 0, readSync(file, line))
   } finally {
     closeSync(file)
   }
+}
+
+/** What Linux says of a thread of this process. @throws ENOENT, ESRCH if there is none */
+function taskOf(id: number): { state: string; start: number } {
+  const stat = lineOf(`${TASKS}/${id}/stat`)
   // The second field is a name in parentheses, and may hold anything.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return { state: fields[STATE_FIELD] ?? '', start: Number(fields[START_FIELD]) | 0 || 1 }
@@ -75,6 +78,21 @@ export function threadNumber(threadId: number): number {
   return threadId + 1
 }
 
+/** Threads of the whole system that run or want to: the fourth figure, before the stroke. */
+const LOAD = '/proc/loadavg'
+const RUNNABLE = /^(?:\S+ ){3}(\d+)/
+let cores = 0
+
+function isCrowded(): boolean {
+  try {
+    // All of the system, not those that this process may use: that is what the figure counts.
+    cores ||= cpus().length
+    return Number(RUNNABLE.exec(lineOf(LOAD))?.[1]) > cores
+  } catch {
+    return false
+  }
+}
+
 export const platform: Platform = {
   thread: threadNumber(threadId),
 
@@ -93,6 +111,8 @@ export const platform: Platform = {
   },
 
   parallelism: availableParallelism(),
+
+  isCrowded,
 
   shared: (memory, offset, length) => Buffer.from(memory, offset, length),
 

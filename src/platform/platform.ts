@@ -20,6 +20,9 @@ export interface Platform {
   /** How many threads can run at the same time here. */
   readonly parallelism: number
 
+  /** Whether more threads want to run at this moment than there are cores for them; false where that cannot be known. */
+  isCrowded(): boolean
+
   /** A view for `copy` over shared memory. */
   shared(memory: SharedArrayBuffer, offset: number, length: number): Uint8Array
 
