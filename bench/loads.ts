@@ -15,7 +15,7 @@ export function fill(bytes: Uint8Array, seed: number): number {
 export function hash(bytes: Uint8Array, seed: number): number {
   const { length } = bytes
   let state = seed | 0
-  for (let i = 0; i < length; i += 1) state = ((state << 5) - state + (bytes[i] as number)) | 0
+  for (let i = 0; i < length; i += 1) state = (Math.imul(state, 31) + (bytes[i] as number)) | 0
   return state
 }
 
@@ -35,12 +35,13 @@ export function consumer(): (bytes: Uint8Array) => void {
 
 /** Long enough for the compiler to have done what it will, in ms. */
 const WARM_UP_MS = 200
+const LENGTH = 64
 
 /** Works until the compiler has seen enough: else the first thing measured is how long that takes. */
 export function warmUp(): void {
   const [produce, consume] = [producer(), consumer()]
-  // Both kinds of memory that the work will be done in.
-  const places = [new Uint8Array(4096), new Uint8Array(new SharedArrayBuffer(4096))]
+  // Both kinds of memory that the work will be done in; and many short calls: a long one is compiled amid its loop, from what that has seen by then.
+  const places = [new Uint8Array(LENGTH), new Uint8Array(new SharedArrayBuffer(LENGTH))]
   for (const endMs = performance.now() + WARM_UP_MS; performance.now() < endMs; ) {
     for (const bytes of places) {
       produce(bytes)

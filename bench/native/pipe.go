@@ -31,7 +31,7 @@ func fill(bytes []byte, seed uint32) {
 func hash(bytes []byte) uint32 {
 	h := uint32(0)
 	for _, b := range bytes {
-		h = h<<5 - h + uint32(b)
+		h = h*31 + uint32(b)
 	}
 	return h
 }

@@ -2,7 +2,7 @@ import { alone, between } from '../contestant.ts'
 import { native } from '../native.ts'
 import type { Point } from '../report.ts'
 import { bySize, type Scenario } from '../scenario.ts'
-import { blocking, buffered, readInPlace, writtenInPlace } from '../transports/threadpipe.ts'
+import { blocking, buffered, inPlace, writtenInPlace } from '../transports/threadpipe.ts'
 
 /** Work at both ends: one thread fills, the other hashes. What counts is how much faster that is than one thread that does both. */
 export const work: Scenario = {
@@ -12,9 +12,9 @@ export const work: Scenario = {
   effort: { rounds: 9, roundMs: 60, warmUpMs: 150 },
   ...bySize([256, 1024, 4096, 16_384, 65_536, 1 << 20], async (size) => [
     await between(blocking, size, true),
-    await between(readInPlace, size, true),
     await between(writtenInPlace, size, true),
     await between(buffered, size, true),
+    await between(inPlace, size, true),
     await alone('fill and hash', size),
     await alone('fill', size),
     await alone('hash', size),
@@ -36,7 +36,7 @@ export const work: Scenario = {
     ].join('\n'),
 }
 
-const PIPES = [blocking, readInPlace, writtenInPlace, buffered].map(({ name }) => name)
+const PIPES = [blocking, writtenInPlace, buffered, inPlace].map(({ name }) => name)
 const GO = {
   work: "Go's io.Pipe",
   alone: 'Go: fill and hash',

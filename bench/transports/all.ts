@@ -7,6 +7,7 @@ import {
   awaitedWriter,
   blocking,
   buffered,
+  inPlace,
   parking,
   readInPlace,
   writtenInPlace,
@@ -16,6 +17,7 @@ import type { Transport } from './transport.ts'
 export const TRANSPORTS: readonly Transport[] = [
   blocking,
   readInPlace,
+  inPlace,
   writtenInPlace,
   awaited,
   awaitedReader,

@@ -83,6 +83,18 @@ export const writtenInPlace: Transport = {
   receive: blockingReceive,
 }
 
+/** In place at both ends. Only with a buffer: a writer that waits for the bytes to be taken waits for all that is done with them. */
+export const inPlace: Transport = {
+  name: 'threadpipe, buffered, in place',
+  waits: 'stored',
+  make: (size) => {
+    const { reader, writer } = pipe({ capacity: Math.max(4 * size, CAPACITY) })
+    return { sender: handleOf(writer), receiver: handleOf(reader) }
+  },
+  sender: writtenInPlace.sender,
+  receive: readInPlace.receive,
+}
+
 function awaitedSender(handle: unknown, size: number): Sender {
   const writer = PipeWriter.from(handle as PipeHandle)
   const source = new Uint8Array(size)

@@ -59,10 +59,30 @@ function hasEnded(id: number, start: number): boolean {
   }
 }
 
-/** Threads that were seen alive within FRESH_MS, and since when they run: a thread may await a thousand pipes with few peers. */
-const seen = new Map<number, number>()
+/** When threads were last seen alive, by their numbers, and when what the system says of them was last read. */
+const seen = new Map<number, { start: number; readMs: number; seenMs: number }>()
+const MAX_SEEN = 1024
+/** A thread that was seen within this time, in ms, is not looked at again: a thread may await a thousand pipes with few peers. */
 const FRESH_MS = 25
-let seenMs = 0
+/** Within this time, in ms, no number goes round and is given to another thread: that it is still there is enough, and takes half the time to see. */
+const SAME_MS = 1000
+
+function hasExited(id: number, start: number): boolean {
+  const nowMs = performance.now()
+  const known = seen.get(id)
+  if (known?.start === start && nowMs - known.readMs < SAME_MS) {
+    if (nowMs - known.seenMs < FRESH_MS) return false
+    if (existsSync(`${TASKS}/${id}`)) {
+      known.seenMs = nowMs
+      return false
+    }
+  }
+  const exited = hasEnded(id, start)
+  if (seen.size >= MAX_SEEN) seen.clear()
+  if (exited) seen.delete(id)
+  else seen.set(id, { start, readMs: nowMs, seenMs: nowMs })
+  return exited
+}
 
 function systemThread(): SystemThread | undefined {
   try {
@@ -98,17 +118,7 @@ export const platform: Platform = {
 
   system: systemThread(),
 
-  hasExited(id, start) {
-    const nowMs = performance.now()
-    if (nowMs - seenMs > FRESH_MS) {
-      seenMs = nowMs
-      seen.clear()
-    }
-    if (seen.get(id) === start) return false
-    const exited = hasEnded(id, start)
-    if (!exited) seen.set(id, start)
-    return exited
-  },
+  hasExited,
 
   parallelism: availableParallelism(),
 
