@@ -50,11 +50,15 @@ class StageEnds {
   constructor(input: PipeReader, output: PipeWriter, claim: () => void) {
     this.#output = output
     this.#claim = claim
-    before(output, (error) => {
-      this.#unread ??= output.stats().readerClosed
-      this.#note(error)
+    before(output, (error, end) => {
+      const { readerClosed, writerClosed } = output.stats()
+      this.#unread ??= readerClosed
+      // A second end changes nothing.
+      if (end === 'abort' || !writerClosed) this.#note(error)
     })
-    before(input, (error) => this.#note(error))
+    before(input, (error, end) => {
+      if (end === 'abort' || !input.stats().readerClosed) this.#note(error)
+    })
   }
 
   /** Whether an error is that nobody reads the output any more. That the stage has closed it itself is another thing. */
@@ -69,12 +73,14 @@ class StageEnds {
   }
 }
 
+type End = 'close' | 'closeWithError' | 'abort'
+
 /** Calls `note` before a half is ended in its thread. The half's own properties stay what they are. */
-function before(half: PipeReader | PipeWriter, note: (error: unknown) => void): void {
+function before(half: PipeReader | PipeWriter, note: (error: unknown, end: End) => void): void {
   for (const name of ['close', 'closeWithError', 'abort'] as const) {
     const end = half[name].bind(half) as (error?: Error) => void
     const value = (error?: Error): void => {
-      note(error)
+      note(error, name)
       end(error as Error)
     }
     Object.defineProperty(half, name, { value })
