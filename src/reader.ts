@@ -50,6 +50,7 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
    * @throws PipeError `ERR_PIPE_CLOSED`, `ERR_PIPE_TIMEOUT`, `ERR_PIPE_DEADLOCK`, `ERR_PIPE_CORRUPT`
    * @throws the writer's own error, if it closed with one; the abort's, after an abort
    * @throws TypeError, RangeError for bad input, before anything is touched
+   * @throws TypeError in a thread that may not block, as the main thread of a web page, if it would have to wait
    */
   readSync(target: ArrayBufferView, options?: WaitOptions): number | null {
     const operation = this.blockingOperation()

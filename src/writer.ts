@@ -50,6 +50,7 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
    * if it closed with one; each with `bytesWritten`, what readers had taken by then (C15, C18)
    * @throws the abort's error, after an abort
    * @throws TypeError, RangeError for bad input, before anything is touched
+   * @throws TypeError in a thread that may not block, as the main thread of a web page, if it would have to wait; with `bytesWritten`
    */
   writeSync(source: ArrayBufferView | string, options?: WaitOptions): number {
     const operation = this.blockingOperation()
