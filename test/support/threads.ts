@@ -1,28 +1,13 @@
-import type { Worker } from 'node:worker_threads'
 import type { PipeReader, PipeWriter } from 'threadpipe'
 import { afterAll, afterEach } from 'vitest'
-import type { Reply } from '../../workers/calls.ts'
 import { start } from '../../workers/start.ts'
-import { type Line, Thread } from './caller.ts'
+import { Thread } from './caller.ts'
+import { lineTo } from './node-line.ts'
 import { handleOf } from './sides.ts'
 
 export { failureOf, Thread, until } from './caller.ts'
 
 /** The threads of the tests under vitest: lent until the end of a test, and used again. */
-
-/** The line to a worker that was started with `workers/runner`. It does not keep its process alive. */
-export function lineTo(worker: Worker): Line {
-  worker.unref()
-  return {
-    post: (call) => worker.postMessage(call),
-    listen(onReply, onEnd) {
-      worker.on('message', (reply: Reply) => onReply(reply))
-      worker.on('error', (error) => onEnd(error as Error))
-      worker.on('exit', () => onEnd(new Error('the thread has ended')))
-    },
-    terminate: () => worker.terminate(),
-  }
-}
 
 const idle: Thread[] = []
 const lent: Thread[] = []
