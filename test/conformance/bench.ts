@@ -50,6 +50,7 @@ export class Bench {
   readonly runtime: Runtime
   readonly #idle: Thread[] = []
   readonly #lent: Thread[] = []
+  readonly #mortals: Thread[] = []
 
   constructor(runtime: Runtime) {
     this.runtime = runtime
@@ -69,7 +70,7 @@ export class Bench {
   /** A thread of this case's own, which may die. */
   mortal(options?: ThreadOptions): Thread {
     const thread = new Thread(this.runtime.startThread(options))
-    this.#lent.push(thread)
+    this.#mortals.push(thread)
     return thread
   }
 
@@ -79,6 +80,7 @@ export class Bench {
 
   /** Takes back what a case was lent; a thread that is still busy is ended. */
   async tidy(): Promise<void> {
+    await Promise.all(this.#mortals.splice(0).map((thread) => thread.terminate()))
     for (const thread of this.#lent.splice(0)) {
       if (thread.usable) this.#idle.push(thread)
       else await thread.terminate()

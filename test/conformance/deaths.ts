@@ -6,9 +6,11 @@ import type { Bench, Case, Limit, Runtime } from './bench.ts'
 
 /** C28: threads that die. A runtime in which they cannot be seen to is held to what there is instead. */
 
-export const UNDEAD =
-  '`terminate()` leaves a blocked thread alive, so no death is seen: `watch` from `threadpipe/node` ends its pipes'
-export const NO_LIMITS = 'a Worker is not held to its `resourceLimits`'
+const UNDEAD =
+  '`terminate()` leaves a blocked thread alive, so that nobody sees it die: end its pipes yourself, or let `watch` from `threadpipe/node` do so'
+const STUCK =
+  'a Worker that runs out of memory in the handler of a message stays there, and nobody is told, until it is terminated'
+const NO_LIMITS = 'a Worker is not held to its `resourceLimits`'
 const UNSEEN = 'nothing tells a page that a Worker is dead: who terminates it aborts its pipes'
 
 /** How threads of a kind die. */
@@ -21,9 +23,9 @@ const WAYS = {
     'its natural end',
     'out of memory',
   ],
-  web: ['terminate, blocked', 'terminate, idle', 'self.close'],
+  web: ['terminate, blocked', 'terminate, idle', 'its own end'],
 } as const
-export type Way = (typeof WAYS)[keyof typeof WAYS][number]
+type Way = (typeof WAYS)[keyof typeof WAYS][number]
 
 const READY = 0
 const MEMORY_MIB = 32
@@ -36,7 +38,7 @@ interface Doomed {
 }
 
 /** A thread that holds a writer and a reader, and dies in that way. */
-export async function doom(bench: Bench, writer: PipeWriter, reader: PipeReader, way: Way): Promise<Doomed> {
+async function doom(bench: Bench, writer: PipeWriter, reader: PipeReader, way: Way): Promise<Doomed> {
   const thread = bench.mortal(way === 'out of memory' ? { memoryMib: MEMORY_MIB } : {})
   const board = new Int32Array(new SharedArrayBuffer(8))
   thread.run(
@@ -54,8 +56,12 @@ export async function doom(bench: Bench, writer: PipeWriter, reader: PipeReader,
           throw new Error('meant to be uncaught')
         })
       }
-      if (way === 'self.close') (globalThis as unknown as { close(): void }).close()
-      if (way === 'its natural end') process.getBuiltinModule('node:worker_threads').parentPort?.close()
+      if (way === 'its own end') {
+        const { close } = globalThis as { close?: () => void }
+        if (close === undefined) process.exit(0)
+        close()
+      }
+      if (way === 'its natural end') process.getBuiltinModule('node:worker_threads').parentPort?.unref()
       const hog: number[][] = []
       while (way === 'out of memory' && hog.length < memoryMib * 8) hog.push(new Array(1e5).fill(hog.length + 0.5))
       return hog.length
@@ -70,6 +76,7 @@ export async function doom(bench: Bench, writer: PipeWriter, reader: PipeReader,
 function limitOf({ name, seesDeaths }: Runtime, way: Way): Limit | undefined {
   if (!seesDeaths) return UNSEEN
   if (name === 'Deno' && way === 'terminate, blocked') return UNDEAD
+  if (name === 'Deno' && way === 'out of memory') return STUCK
   if (name === 'Bun' && way === 'out of memory') return NO_LIMITS
   return undefined
 }

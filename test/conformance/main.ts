@@ -11,7 +11,7 @@ import { runCases } from './run.ts'
 import { watchingOf } from './watching.ts'
 
 /**
- * Runs the conformance suite on Node, Deno or Bun, as plain JavaScript, and prints what came of each case as a line of JSON.
+ * Runs the conformance suite on Node, Deno or Bun, as plain JavaScript, and prints what came of each case as a line of JSON, and `finished` at its end.
  * Its argument is the kind of threads: `node:worker_threads` or `web`.
  */
 
@@ -61,3 +61,4 @@ const cases = [
   ...(threads === 'web' ? [] : watchingOf(startNodeWorker)),
 ]
 await runCases(runtime, cases, (outcome) => console.log(JSON.stringify(outcome)))
+console.log('finished')

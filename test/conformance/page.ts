@@ -19,7 +19,7 @@ declare const report: (outcome: Outcome) => Promise<void>
 declare const finished: () => Promise<void>
 
 function startThread(): Line {
-  const worker = new Worker(new URL('./web-runner.js', import.meta.url), { type: 'module' })
+  const worker = new Worker(new URL('../../workers/web-runner.js', import.meta.url), { type: 'module' })
   return {
     post: (call) => worker.postMessage(call),
     listen(onReply, onEnd) {

@@ -65,6 +65,8 @@ export class Thread {
   }
 
   async terminate(): Promise<void> {
+    // First, since not every kind of thread tells of its end.
+    this.#fail(new Error('the thread was terminated'))
     await this.#line.terminate()
   }
 
