@@ -20,7 +20,7 @@ const [BEGIN, END] = ['<!-- made by npm run test:runtimes -- --write -->', '<!--
 /** What came of the suite on each runtime, by the runtime's name in the table. */
 export type Results = ReadonlyMap<string, readonly Outcome[]>
 
-/** The lines of the table: a header of two, one for each runtime, and the footnotes behind an empty line. */
+/** The table with a row for each runtime, and its footnotes. */
 export function tableOf(results: Results): string {
   const notes: Limit[] = []
   const markOf = (limit: Limit): string => {
@@ -39,13 +39,8 @@ export function tableOf(results: Results): string {
   })
   const header = `| ${['', ...COLUMNS.map(({ title }) => title)].join(' | ')} |`
   const rule = `| ${['---', ...COLUMNS.map(() => '---')].join(' | ')} |`
-  return [
-    header,
-    rule,
-    ...rows,
-    '',
-    ...notes.map((note, i) => `${MARKS[i]} ${note[0]?.toUpperCase()}${note.slice(1)}.  `),
-  ].join('\n')
+  const footnotes = notes.map((note, i) => `${MARKS[i]} ${note[0]?.toUpperCase()}${note.slice(1)}.`)
+  return [[header, rule, ...rows].join('\n'), ...footnotes].join('\n\n')
 }
 
 /** Puts a table between its marks. */
