@@ -8,6 +8,7 @@ export default defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: ['test/package/**', '**/node_modules/**'],
     setupFiles: ['test/support/watchdog.ts'],
     reporters: ['default', './test/support/counts-reporter.ts'],
     // A real main thread, which may block; one file at a time, since the tests bring their own threads.

@@ -1,11 +1,11 @@
 import { Deadline } from './deadline.ts'
 import { helpEnd } from './ending.ts'
-import { deadlocked, withProgress } from './errors.ts'
+import { cannotBlock, deadlocked, withProgress } from './errors.ts'
 import { LOOK_MS, lookIsDue } from './liveness.ts'
 import type { Operation } from './operation.ts'
 import { hasChanged, noteParked, spinBeforeParking } from './spinning.ts'
 import { countPark, countWait } from './stats.ts'
-import { CAN_SPIN, park, SHORT_SPINS } from './waiting.ts'
+import { CAN_BLOCK, CAN_SPIN, park, SHORT_SPINS } from './waiting.ts'
 
 /** The driver of the blocking calls: spins, then parks with Atomics.wait. */
 
@@ -52,6 +52,8 @@ function waitLong(
 ): void {
   const { words } = operation.memory
   const deadline = new Deadline(operation, timeoutMs, startedMs)
+  // Calls that need no wait work everywhere. One that does leaves as if its time were over: nothing is lost, and a match that it is in completes.
+  if (!CAN_BLOCK && timeoutMs !== 0) deadline.bringForward(() => cannotBlock(operation.half))
   let woken = true
   for (;;) {
     const changed =
@@ -76,6 +78,7 @@ function waitLong(
       if (operation.cancel()) throw withProgress(deadlocked(operation.half), operation.half, operation.moved)
       if (operation.step()) return
     }
+    if (!CAN_BLOCK) continue // looks on until its match is over, which takes microseconds
     if (woken) {
       helpEnd(operation.memory)
       countPark(operation.memory, operation.half)

@@ -105,13 +105,16 @@ export function memoryOf(handle: PipeHandle, half: Half): SharedArrayBuffer {
   return memory
 }
 
-const sharedLength = Object.getOwnPropertyDescriptor(SharedArrayBuffer.prototype, 'byteLength')?.get
+/** Undefined where there is no shared memory: in web pages that are not isolated. */
+const sharedLength =
+  typeof SharedArrayBuffer === 'function'
+    ? Object.getOwnPropertyDescriptor(SharedArrayBuffer.prototype, 'byteLength')?.get
+    : undefined
 
 /** Tells shared memory, also that of another realm, from objects that only say so. */
 function isShared(value: unknown): boolean {
   try {
-    sharedLength?.call(value)
-    return true
+    return sharedLength?.call(value) !== undefined
   } catch {
     return false
   }

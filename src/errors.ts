@@ -83,6 +83,17 @@ export function deadlocked(half: Half): PipeError {
   )
 }
 
+const CALLS = { reader: 'read', writer: 'write' } as const
+
+/** A blocking call would have to wait where that is forbidden. */
+export function cannotBlock(half: Half): TypeError {
+  const call = CALLS[half]
+  return new TypeError(
+    `${CANNOT[half]} without a wait, and this thread may not block, as the main thread of a web page may not: ` +
+      `await ${call}() in place of ${call}Sync(), and so with each call that ends in Sync`,
+  )
+}
+
 export function reentered(half: Half): PipeError {
   return new PipeError(
     'ERR_PIPE_DEADLOCK',

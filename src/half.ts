@@ -28,18 +28,18 @@ export class MadeHandle<H extends Half> implements PipeHandle {
   }
 }
 
-/** Makes an operation of a half's own kind. */
-type MakeOperation<O> = (memory: PipeMemory, owner: number, turn: Turn) => O
+/** Makes an operation of a half's own kind. That stands at each use, not in the type of the class, which users see. */
+type MakeOperation = (memory: PipeMemory, owner: number, turn: Turn) => Operation
 
 /** What both halves can do: end the pipe, and look at it. Subclasses add what they move bytes with. */
-export abstract class PipeHalf<H extends Half, O extends Operation> implements PipeHandle {
+export abstract class PipeHalf<H extends Half> implements PipeHandle {
   readonly memory: SharedArrayBuffer
   readonly half: H
   readonly #memory: PipeMemory
   readonly #turn = new Turn()
-  readonly #makeOperation: MakeOperation<O>
+  readonly #makeOperation: MakeOperation
   /** The operation of the blocking calls, which follow one another. */
-  readonly #operation: O
+  readonly #operation: Operation
   readonly #queue = new AwaitQueue()
   /** Whether a callback of a call in place is running: it may not use this half. */
   #lending = false
@@ -47,7 +47,8 @@ export abstract class PipeHalf<H extends Half, O extends Operation> implements P
   /** Whether this thread is entered as one that uses the half. */
   #entered: boolean
 
-  protected constructor(handle: PipeHandle, half: H, makeOperation: MakeOperation<O>) {
+  /** @internal */
+  protected constructor(handle: PipeHandle, half: H, makeOperation: MakeOperation) {
     const made = handle instanceof MadeHandle
     const memory = openMemory(memoryOf(handle, half))
     this.memory = memory.buffer
@@ -110,37 +111,37 @@ export abstract class PipeHalf<H extends Half, O extends Operation> implements P
   }
 
   /** @internal The operation to begin for a blocking call, and to `block` on. */
-  protected blockingOperation(): O {
+  protected blockingOperation<O extends Operation>(): O {
     if (this.#lending) throw reentered(this.half)
-    return this.#operation
+    return this.#operation as O
   }
 
   /** @internal Runs an operation on `bytes`, blocking. */
-  protected call(operation: O, bytes: Uint8Array, timeoutMs: number | undefined): void {
+  protected call(operation: Operation, bytes: Uint8Array, timeoutMs: number | undefined): void {
     if (!this.#entered) this.#enter()
     callBlocking(operation, bytes, timeoutMs)
   }
 
   /** @internal Runs an operation that has begun to its end, blocking. */
-  protected block(operation: O, timeoutMs?: number): void {
+  protected block(operation: Operation, timeoutMs?: number): void {
     if (!this.#entered) this.#enter()
     runBlocking(operation, timeoutMs)
   }
 
   /** @internal An operation to begin for an awaited call, and to `await`. */
-  protected awaitedOperation(): O {
+  protected awaitedOperation<O extends Operation>(): O {
     if (this.#lending) throw reentered(this.half)
-    return this.#makeOperation(this.#memory, AWAITING_OWNER, this.#turn)
+    return this.#makeOperation(this.#memory, AWAITING_OWNER, this.#turn) as O
   }
 
   /** @internal Runs an operation to its end behind those that were called before. @returns undefined if that needed no wait */
-  protected wait(operation: O, timeoutMs?: number, signal?: AbortSignal): Promise<void> | undefined {
+  protected wait(operation: Operation, timeoutMs?: number, signal?: AbortSignal): Promise<void> | undefined {
     if (!this.#entered) this.#enter()
     return this.#queue.run(operation, timeoutMs, signal)
   }
 
   /** @internal Runs an operation on that holds its lock already: ahead of those that queue for it. */
-  protected resume(operation: O, timeoutMs?: number, signal?: AbortSignal): Promise<void> | undefined {
+  protected resume(operation: Operation, timeoutMs?: number, signal?: AbortSignal): Promise<void> | undefined {
     return this.#queue.resume(operation, timeoutMs, signal)
   }
 

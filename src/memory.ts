@@ -44,7 +44,7 @@ export const MAX_WINDOW = 2 ** 30
 export const MIN_ERROR_BYTES = 128
 export const MAX_ERROR_BYTES = 2 ** 24
 
-/** Makes the memory of a new pipe. @throws RangeError where the runtime has not so much memory */
+/** Makes the memory of a new pipe. @throws TypeError where there is no shared memory, RangeError where there is not so much */
 export function createMemory(sizes: PipeSizes): PipeMemory {
   const buffer = allocate(memoryBytes(sizes.errorBytes, ringOf(sizes)))
   const words = new Int32Array(buffer)
@@ -57,6 +57,12 @@ export function createMemory(sizes: PipeSizes): PipeMemory {
 }
 
 function allocate(bytes: number): SharedArrayBuffer {
+  if (typeof SharedArrayBuffer === 'undefined') {
+    throw new TypeError(
+      'Cannot make a pipe: there is no SharedArrayBuffer. A web page has it if it is served with the headers ' +
+        'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp',
+    )
+  }
   try {
     return new SharedArrayBuffer(bytes)
   } catch (cause) {

@@ -26,7 +26,8 @@ const DEFAULT_ERROR_BYTES = 4096
  * Both halves may be given to other threads, as they are, through `workerData` or `postMessage`, and rebuilt there with
  * `PipeReader.from` and `PipeWriter.from`. Nothing has to be freed.
  *
- * @throws TypeError, RangeError for bad options; RangeError where the runtime has not so much shared memory
+ * @throws TypeError, RangeError for bad options; RangeError where the runtime has not so much shared memory, TypeError where it has none: in a web
+ * page that is not cross-origin isolated
  */
 export function pipe(options: PipeOptions = {}): { reader: PipeReader; writer: PipeWriter } {
   checkObject(options, 'options')

@@ -23,7 +23,7 @@ const MAX_CHUNK_BYTES = 16 * 1024 * 1024
  * Reads from a pipe, in any thread: the half that Go's `io.PipeReader` is. Any number of threads may hold it; their reads go one at a
  * time, and each takes bytes from exactly one write.
  */
-export class PipeReader extends PipeHalf<'reader', ReadOperation> {
+export class PipeReader extends PipeHalf<'reader'> {
   private constructor(handle: PipeHandle) {
     super(handle, 'reader', readOperation)
   }
@@ -50,9 +50,10 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
    * @throws PipeError `ERR_PIPE_CLOSED`, `ERR_PIPE_TIMEOUT`, `ERR_PIPE_DEADLOCK`, `ERR_PIPE_CORRUPT`
    * @throws the writer's own error, if it closed with one; the abort's, after an abort
    * @throws TypeError, RangeError for bad input, before anything is touched
+   * @throws TypeError in a thread that may not block, as the main thread of a web page, if it would have to wait
    */
   readSync(target: ArrayBufferView, options?: WaitOptions): number | null {
-    const operation = this.blockingOperation()
+    const operation = this.blockingOperation<ReadOperation>()
     const timeoutMs = timeoutOf(options)
     this.call(operation, bytesOf(target, 'target'), timeoutMs)
     return operation.ended ? null : operation.moved
@@ -66,7 +67,7 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
    * @param options.signal cancels the read: it throws an `AbortError` with the signal's reason as `cause`
    */
   async read(target: ArrayBufferView, options?: AsyncWaitOptions): Promise<number | null> {
-    const operation = this.awaitedOperation()
+    const operation = this.awaitedOperation<ReadOperation>()
     operation.begin(bytesOf(target, 'target'))
     const waited = this.wait(operation, timeoutOf(options), signalOf(options))
     if (waited !== undefined) await waited
@@ -85,7 +86,7 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
    * @throws what {@link readSync} throws; what `use` throws; TypeError, RangeError if it gives no count of 0 to the bytes lent
    */
   readInPlaceSync(use: Use, options?: WaitOptions): number | null {
-    const operation = this.blockingOperation()
+    const operation = this.blockingOperation<ReadOperation>()
     const timeoutMs = timeoutOf(options)
     checkFunction(use, 'callback')
     operation.beginLending()
@@ -95,7 +96,7 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
 
   /** Reads in place like {@link readInPlaceSync}, but awaits the bytes. The callback itself must not be async. */
   async readInPlace(use: Use, options?: AsyncWaitOptions): Promise<number | null> {
-    const operation = this.awaitedOperation()
+    const operation = this.awaitedOperation<ReadOperation>()
     const timeoutMs = timeoutOf(options)
     const signal = signalOf(options)
     checkFunction(use, 'callback')
@@ -115,7 +116,7 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
   writeToSync(destination: WriterSync): number {
     let total = 0
     for (;;) {
-      const operation = this.blockingOperation()
+      const operation = this.blockingOperation<ReadOperation>()
       operation.beginLending(true)
       copying(total, operation, () => this.block(operation))
       if (operation.ended) return total
@@ -130,7 +131,7 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
   async writeTo(destination: Writer): Promise<number> {
     let total = 0
     for (;;) {
-      const operation = this.awaitedOperation()
+      const operation = this.awaitedOperation<ReadOperation>()
       operation.beginLending(true)
       await copyingAsync(total, operation, () => this.wait(operation))
       if (operation.ended) return total
@@ -150,7 +151,7 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
   *[Symbol.iterator](): IterableIterator<Uint8Array> {
     for (;;) {
       const chunk = new Chunk()
-      const operation = this.blockingOperation()
+      const operation = this.blockingOperation<ReadOperation>()
       operation.beginWith(chunk.make)
       this.block(operation)
       if (operation.ended) return
@@ -169,7 +170,7 @@ export class PipeReader extends PipeHalf<'reader', ReadOperation> {
   async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
     for (;;) {
       const chunk = new Chunk()
-      const operation = this.awaitedOperation()
+      const operation = this.awaitedOperation<ReadOperation>()
       operation.beginWith(chunk.make)
       const waited = this.wait(operation)
       if (waited !== undefined) await waited

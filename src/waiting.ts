@@ -20,6 +20,21 @@ export const CAN_SPIN = platform.parallelism > 1
 /** A wait that ends within so many looks, about a microsecond, is not worth reading a clock for. */
 export const SHORT_SPINS = CAN_SPIN ? 128 : 0
 
+/**
+ * Whether this thread may block. The main thread of a web page may not: there Atomics.wait throws, before it looks at what it is called with. This
+ * one would not wait.
+ */
+export const CAN_BLOCK = /* @__PURE__ */ mayBlock()
+
+function mayBlock(): boolean {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 1, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Looks at one word until it is no longer `value`, at most `limit` times. @returns what it is */
 export function spin(words: Int32Array, word: number, value: number, limit: number): number {
   for (let i = 0; i < limit; i += 1) {

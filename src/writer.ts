@@ -22,7 +22,7 @@ import type { WriteOperation } from './write-operation.ts'
  * Writes to a pipe, from any thread: the half that Go's `io.PipeWriter` is. Any number of threads may hold it; their writes go one
  * at a time, whole, in a fair order (C19, C21).
  */
-export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
+export class PipeWriter extends PipeHalf<'writer'> {
   private constructor(handle: PipeHandle) {
     super(handle, 'writer', writeOperation)
   }
@@ -50,9 +50,10 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
    * if it closed with one; each with `bytesWritten`, what readers had taken by then (C15, C18)
    * @throws the abort's error, after an abort
    * @throws TypeError, RangeError for bad input, before anything is touched
+   * @throws TypeError in a thread that may not block, as the main thread of a web page, if it would have to wait; with `bytesWritten`
    */
   writeSync(source: ArrayBufferView | string, options?: WaitOptions): number {
-    const operation = this.blockingOperation()
+    const operation = this.blockingOperation<WriteOperation>()
     const timeoutMs = timeoutOf(options)
     this.call(operation, sourceBytes(source), timeoutMs)
     return operation.moved
@@ -66,7 +67,7 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
    * @param options.signal cancels the write: it throws an `AbortError` with the signal's reason as `cause`, and `bytesWritten`
    */
   async write(source: ArrayBufferView | string, options?: AsyncWaitOptions): Promise<number> {
-    const operation = this.awaitedOperation()
+    const operation = this.awaitedOperation<WriteOperation>()
     const timeoutMs = timeoutOf(options)
     const signal = signalOf(options)
     operation.begin(sourceBytes(source))
@@ -80,7 +81,7 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
    * @returns bytes written: all, of all pieces
    */
   writevSync(sources: readonly ArrayBufferView[], options?: WaitOptions): number {
-    const operation = this.blockingOperation()
+    const operation = this.blockingOperation<WriteOperation>()
     const timeoutMs = timeoutOf(options)
     operation.beginPieces(piecesOf(sources))
     this.block(operation, timeoutMs)
@@ -89,7 +90,7 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
 
   /** Writes many pieces like {@link writevSync}, but awaits. */
   async writev(sources: readonly ArrayBufferView[], options?: AsyncWaitOptions): Promise<number> {
-    const operation = this.awaitedOperation()
+    const operation = this.awaitedOperation<WriteOperation>()
     const timeoutMs = timeoutOf(options)
     const signal = signalOf(options)
     operation.beginPieces(piecesOf(sources))
@@ -109,7 +110,7 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
    * @throws what {@link writeSync} throws; what `fill` throws; RangeError that says the limit
    */
   writeInPlaceSync(size: number, fill: Fill, options?: WaitOptions): number {
-    const operation = this.blockingOperation()
+    const operation = this.blockingOperation<WriteOperation>()
     const timeoutMs = timeoutOf(options)
     checkFunction(fill, 'callback')
     const startedMs = timeoutMs === undefined ? 0 : performance.now()
@@ -123,7 +124,7 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
 
   /** Writes in place like {@link writeInPlaceSync}, but awaits the memory and the readers. The callback itself must not be async. */
   async writeInPlace(size: number, fill: Fill, options?: AsyncWaitOptions): Promise<number> {
-    const operation = this.awaitedOperation()
+    const operation = this.awaitedOperation<WriteOperation>()
     const timeoutMs = timeoutOf(options)
     const signal = signalOf(options)
     checkFunction(fill, 'callback')
@@ -148,7 +149,7 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
   readFromSync(source: ReaderSync): number {
     let total = 0
     for (;;) {
-      const operation = this.blockingOperation()
+      const operation = this.blockingOperation<WriteOperation>()
       operation.beginLending(pieceBytes(operation.memory))
       copying(total, operation, () => this.block(operation))
       const read = this.lending(() => attempt(() => source.readSync(operation.lent)))
@@ -164,7 +165,7 @@ export class PipeWriter extends PipeHalf<'writer', WriteOperation> {
   async readFrom(source: Reader): Promise<number> {
     let total = 0
     for (;;) {
-      const operation = this.awaitedOperation()
+      const operation = this.awaitedOperation<WriteOperation>()
       operation.beginLending(pieceBytes(operation.memory))
       await copyingAsync(total, operation, () => this.wait(operation))
       const n = commitRead(operation, await attemptAsync(() => source.read(operation.lent)), total)

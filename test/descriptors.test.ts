@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { copy, copySync, pipe, readAllSync } from 'threadpipe'
 import { fdReader, fdWriter } from 'threadpipe/node'
 import { afterAll, describe, expect, test } from 'vitest'
-import { counting, handleOf, PATIENT, relay, Side } from './support/sides.ts'
-import { thread } from './support/threads.ts'
+import { counting, handleOf, PATIENT, Side } from './support/sides.ts'
+import { relay, thread } from './support/threads.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'threadpipe-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

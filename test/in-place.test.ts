@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { PipeReader, PipeWriter, pipe, type Use } from 'threadpipe'
 import { describe, expect, test } from 'vitest'
-import { counting, handleOf, KINDS, PATIENT, relay, Side, text } from './support/sides.ts'
-import { failureOf, thread, until } from './support/threads.ts'
+import { counting, handleOf, KINDS, PATIENT, Side, text } from './support/sides.ts'
+import { failureOf, relay, thread, until } from './support/threads.ts'
 
 const DEADLOCK = expect.objectContaining({ code: 'ERR_PIPE_DEADLOCK' })
 const TIMED_OUT = { code: 'ERR_PIPE_TIMEOUT' }

@@ -5,8 +5,8 @@ import { createGunzip, createGzip } from 'node:zlib'
 import { pipe } from 'threadpipe'
 import { toReadable, toWritable } from 'threadpipe/node'
 import { describe, expect, test } from 'vitest'
-import { counting, handleOf, PATIENT, relay, Side } from './support/sides.ts'
-import { failureOf, thread, until } from './support/threads.ts'
+import { counting, handleOf, PATIENT, Side } from './support/sides.ts'
+import { failureOf, relay, thread, until } from './support/threads.ts'
 
 const KIB = 1024
 const MIB = KIB * KIB

@@ -1,6 +1,6 @@
 import { type PipeHandle, pipe } from 'threadpipe'
 import { expect, test } from 'vitest'
-import type { Kind } from '../workers/runner.ts'
+import type { Kind } from '../workers/calls.ts'
 import { handleOf } from './support/sides.ts'
 import { thread } from './support/threads.ts'
 

@@ -1,8 +1,8 @@
 import { pipe } from 'threadpipe'
 import { toReadableStream, toWritableStream } from 'threadpipe/web'
 import { describe, expect, test } from 'vitest'
-import { counting, handleOf, PATIENT, relay, Side, text } from './support/sides.ts'
-import { failureOf, thread, until } from './support/threads.ts'
+import { counting, handleOf, PATIENT, Side, text } from './support/sides.ts'
+import { failureOf, relay, thread, until } from './support/threads.ts'
 
 describe('toReadableStream', () => {
   test('chunks are copies, in order, to the end', async () => {

@@ -1,17 +1,15 @@
+import { anonymousThread } from './anonymous.ts'
 import { Beats } from './beats.ts'
 import type { Platform } from './platform.ts'
 
-/** Any runtime with SharedArrayBuffer, Atomics and timers: browsers, Deno, Bun. */
+/** Any runtime with SharedArrayBuffer, Atomics and timers: browsers. */
 
 declare const navigator: { hardwareConcurrency?: number } | undefined
-
-const IDENTITY_BITS = 28
 
 const beats = new Beats()
 
 export const platform: Platform = {
-  // Threads have no number of their own here; a random one clashes once in 2^28 pairs, and then costs a wrong ERR_PIPE_DEADLOCK.
-  thread: 1 + ((crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) % (2 ** IDENTITY_BITS - 1)),
+  thread: anonymousThread(),
 
   system: undefined,
   hasExited: () => false,

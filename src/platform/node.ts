@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer'
 import { closeSync, existsSync, openSync, readlinkSync, readSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { threadId } from 'node:worker_threads'
+import { anonymousThread } from './anonymous.ts'
 import { Beats } from './beats.ts'
 import type { Platform, SystemThread } from './platform.ts'
 
@@ -114,7 +115,8 @@ function isCrowded(): boolean {
 }
 
 export const platform: Platform = {
-  thread: threadNumber(threadId),
+  // Deno gives its web Workers the main thread's.
+  thread: threadId === 0 && 'WorkerGlobalScope' in globalThis ? anonymousThread() : threadNumber(threadId),
 
   system: systemThread(),
 

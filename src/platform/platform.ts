@@ -6,7 +6,7 @@ export interface SystemThread {
   readonly start: number
 }
 
-/** What a runtime must lend the core. Two rooms implement it, `node` and `generic`; package.json `imports` chooses. */
+/** What a runtime must lend the core. Two rooms implement it, `node`, for Deno and Bun too, and `generic`; package.json `imports` chooses. */
 export interface Platform {
   /** A number of 1 to 2^28 that no other thread of the process has. */
   readonly thread: number

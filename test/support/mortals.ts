@@ -11,7 +11,7 @@ import {
   READER_HOLDERS,
   WRITER_HOLDERS,
 } from '../../src/layout.ts'
-import type { ThreadScope } from '../../workers/runner.ts'
+import type { ThreadScope } from '../../workers/calls.ts'
 import { start } from '../../workers/start.ts'
 import { handleOf, PATIENT } from './sides.ts'
 import { thread, until } from './threads.ts'

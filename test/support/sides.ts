@@ -1,6 +1,6 @@
 import type { PipeHandle, PipeReader, PipeWriter, WaitOptions } from 'threadpipe'
-import type { Kind } from '../../workers/runner.ts'
-import { type Thread, thread } from './threads.ts'
+import type { Kind } from '../../workers/calls.ts'
+import type { Thread } from './caller.ts'
 
 export type { Kind }
 
@@ -84,19 +84,6 @@ export class Side {
       { handle: handleOf(reader), kind: this.#kind, size },
     )
   }
-}
-
-/** A thread that copies one pipe into another, and closes it at the end. @returns bytes copied */
-export function relay(from: PipeReader, to: PipeWriter): Promise<number> {
-  return thread().run(
-    ({ PipeReader, PipeWriter, copySync }, { from, to }) => {
-      const writer = PipeWriter.from(to)
-      const n = copySync(writer, PipeReader.from(from))
-      writer.close()
-      return n
-    },
-    { from: handleOf(from), to: handleOf(to) },
-  )
 }
 
 /** Only what crosses threads. */

@@ -1,77 +1,20 @@
+import type { PipeReader, PipeWriter } from 'threadpipe'
 import { afterAll, afterEach } from 'vitest'
-import type { ErrorDescription, Reply, ThreadScope } from '../../workers/runner.ts'
 import { start } from '../../workers/start.ts'
+import { Thread } from './caller.ts'
+import { lineTo } from './node-line.ts'
+import { handleOf } from './sides.ts'
 
-/** Every call to a thread ends within this, or the thread is ended and the call fails. */
-const LIMIT_MS = 15_000
+export { failureOf, Thread, until } from './caller.ts'
 
-/** What a call in a thread threw, as that thread saw it. */
-export class ThreadError extends Error {
-  readonly thrown: ErrorDescription
-
-  constructor(thrown: ErrorDescription) {
-    super(`${thrown.name}: ${thrown.message}\n${thrown.stack}`)
-    this.thrown = thrown
-  }
-}
-
-/** A worker thread that runs functions. They see only their two parameters. */
-export class Thread {
-  readonly #worker = start('./runner.ts')
-  readonly #calls = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
-  #lastId = 0
-  #ended = false
-
-  constructor() {
-    this.#worker.on('message', (reply: Reply) => {
-      const call = this.#calls.get(reply.id)
-      this.#calls.delete(reply.id)
-      if ('error' in reply) call?.reject(new ThreadError(reply.error))
-      else call?.resolve(reply.value)
-    })
-    this.#worker.on('error', (error) => this.#fail(error))
-    this.#worker.on('exit', () => this.#fail(new Error('the thread has ended')))
-    this.#worker.unref()
-  }
-
-  /** Whether the next test can have it. */
-  get usable(): boolean {
-    return this.#calls.size === 0 && !this.#ended
-  }
-
-  run<A, R>(body: (scope: ThreadScope, args: A) => R, args: A): Promise<Awaited<R>> {
-    this.#lastId += 1
-    const id = this.#lastId
-    const source = body.toString()
-    const result = new Promise((resolve, reject) => this.#calls.set(id, { resolve, reject }))
-    const timer = setTimeout(() => {
-      this.#fail(new Error(`a call in a thread did not end within ${LIMIT_MS} ms: ${source.slice(0, 300)}`))
-      void this.#worker.terminate()
-    }, LIMIT_MS)
-    this.#worker.postMessage({ id, source, args })
-    const ended = result.finally(() => clearTimeout(timer))
-    // A test may look at the result later, or fail before it does.
-    ended.catch(() => {})
-    return ended as Promise<Awaited<R>>
-  }
-
-  terminate(): Promise<number> {
-    return this.#worker.terminate()
-  }
-
-  #fail(error: Error): void {
-    this.#ended = true
-    for (const { reject } of this.#calls.values()) reject(error)
-    this.#calls.clear()
-  }
-}
+/** The threads of the tests under vitest: lent until the end of a test, and used again. */
 
 const idle: Thread[] = []
 const lent: Thread[] = []
 
 /** Lends a thread until the end of the test. */
 export function thread(): Thread {
-  const taken = idle.pop() ?? new Thread()
+  const taken = idle.pop() ?? new Thread(lineTo(start('./runner.ts')))
   lent.push(taken)
   return taken
 }
@@ -91,22 +34,15 @@ afterAll(async () => {
   await Promise.all(idle.splice(0).map((thread) => thread.terminate()))
 })
 
-/** What a promise that must fail throws. */
-export async function failureOf(promise: Promise<unknown>): Promise<ErrorDescription> {
-  try {
-    const value = await promise
-    throw new Error(`must fail, but gave ${JSON.stringify(value)}`)
-  } catch (error) {
-    if (error instanceof ThreadError) return error.thrown
-    throw error
-  }
-}
-
-/** Waits until a condition on shared state holds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const limit = performance.now() + LIMIT_MS
-  while (!condition()) {
-    if (performance.now() > limit) throw new Error(`this did not come true within ${LIMIT_MS} ms: ${condition}`)
-    await new Promise((resolve) => setTimeout(resolve, 0))
-  }
+/** A thread that copies one pipe into another, and closes it at the end. @returns bytes copied */
+export function relay(from: PipeReader, to: PipeWriter): Promise<number> {
+  return thread().run(
+    ({ PipeReader, PipeWriter, copySync }, { from, to }) => {
+      const writer = PipeWriter.from(to)
+      const n = copySync(writer, PipeReader.from(from))
+      writer.close()
+      return n
+    },
+    { from: handleOf(from), to: handleOf(to) },
+  )
 }
