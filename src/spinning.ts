@@ -32,6 +32,8 @@ const UNDISTURBED_MS = 60
 const LOOK_AROUND_MS = 4
 /** If so, it does not spin for so long, in ms: one look sees less than there is. */
 const CROWDED_MS = 20
+/** And for so long, in ms, it does not try to be put apart: there is no idle core. */
+const CROWDED_APART_MS = 250
 
 let limit = MAX_SPINS
 let patience = FIRST_PATIENCE
@@ -40,12 +42,12 @@ let apartUntilMs = 0
 let parkedUntilMs = 0
 let lookedMs = 0
 let parksSinceLook = 0
-let crowdedUntilMs = 0
+let crowdedMs = Number.NEGATIVE_INFINITY
 
 /** Spins for as long as it is worth, with so much time left. @returns whether what the operation waits for has changed */
 export function spinBeforeParking(operation: Operation, leftMs: number): boolean {
   const nowMs = performance.now()
-  if (nowMs < crowdedUntilMs) return false
+  if (nowMs - crowdedMs < CROWDED_MS) return false
   if (shortParks >= patience) tryLonger(nowMs)
   if (nowMs < apartUntilMs && leftMs > TIME_FOR_APART_MS) {
     const changed = hasChanged(operation, APART_SPINS)
@@ -61,7 +63,8 @@ function tryLonger(nowMs: number): void {
   shortParks = 0
   patience = Math.min(patience * MORE_PATIENCE, MAX_PATIENCE)
   limit = MAX_SPINS
-  apartUntilMs = nowMs + APART_MS
+  if (nowMs - lookedMs >= LOOK_AROUND_MS) lookAround(nowMs)
+  if (nowMs - crowdedMs >= CROWDED_APART_MS) apartUntilMs = nowMs + APART_MS
 }
 
 /** Notes a park that has ended by a wake, of an operation that would have spun: one that queues for a lock never does. */
@@ -79,7 +82,7 @@ export function noteParked(fromMs: number, untilMs: number): void {
 function lookAround(nowMs: number): void {
   lookedMs = nowMs
   parksSinceLook = 0
-  if (platform.isCrowded()) crowdedUntilMs = nowMs + CROWDED_MS
+  if (platform.isCrowded()) crowdedMs = nowMs
 }
 
 /** Looks at what the operation waits for, at most so many times. @returns whether it has changed */

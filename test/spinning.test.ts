@@ -102,6 +102,18 @@ test('nobody spins for a while after more threads wanted to run than there are c
   expect(looksOf()).toBeGreaterThan(0)
 })
 
+test('and for longer nobody tries to be put apart: there is no idle core', () => {
+  crowded = true
+  park(32, 0.05)
+  crowded = false
+  nowMs += 100
+  park(64, 0.05)
+  expect(looksOf()).toBeLessThan(LONG)
+  nowMs += 150
+  park(512, 0.05)
+  expect(looksOf()).toBe(LONG)
+})
+
 test('it is looked for no more often than every few ms', () => {
   const asked = vi.spyOn(platform, 'isCrowded')
   park(33, 0.05)
