@@ -136,6 +136,8 @@ export class ExecActor implements Actor {
       await writeOut(input, stdin)
       return undefined
     } catch (error) {
+      // The child had ended, and the input was closed.
+      if (isClosed(errorOf(error))) return undefined
       // Not the end of the file: it must not take what it has for all.
       this.#signal('SIGTERM')
       return errorOf(error)
