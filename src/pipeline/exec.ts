@@ -133,7 +133,7 @@ export class ExecActor implements Actor {
   /** Copies the input into the child's. @returns the error of the pipe, if that is what ended it */
   async #feed(input: PipeReader, stdin: Writable): Promise<Error | undefined> {
     try {
-      await writeOut(input, stdin)
+      if (await writeOut(input, stdin)) stdin.end()
       return undefined
     } catch (error) {
       // The child had ended, and the input was closed.
