@@ -158,7 +158,8 @@ describe('in shell pipes', () => {
     )
     expect(shell('yes | threadpipe first.mjs count').stdout).toBe('3\n')
     // Its standard input stays open, and gives no more.
-    expect(String((await run(['first.mjs', 'count'], null)).stdout)).toBe('3\n')
+    const { code, stdout } = await run(['first.mjs', 'count'], null)
+    expect({ code, stdout: String(stdout) }).toEqual({ code: 0, stdout: '3\n' })
   })
 
   test('standard input and output of all sorts: files, FIFOs, nothing', async () => {

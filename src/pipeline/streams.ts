@@ -181,6 +181,7 @@ function written(stream: Writable, bytes: Uint8Array, stopped: AbortSignal | und
 /** How streams say that the other side has gone. */
 const GONE = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'])
 
+let standardInput: Socket | undefined
 /** Streams that are not ours to close. */
 const shared = new WeakSet<Readable | Writable>()
 
@@ -201,7 +202,10 @@ function reopen(fd: number, flags: number): number {
 function openSource(source: string | number): Readable {
   const { O_RDONLY, O_NONBLOCK } = constants
   const standard = standardStream(source, 'stdin')
-  if (standard !== undefined) return standard
+  if (standard !== undefined) {
+    standardInput = standard
+    return standard.ref()
+  }
   const fd = typeof source === 'number' ? reopen(source, O_RDONLY) : openSync(source, O_RDONLY | O_NONBLOCK)
   const stream = isatty(fd) ? new ReadStream(fd) : new Socket({ fd, readable: true, writable: false })
   return stream.on('error', toldElsewhere)
@@ -223,7 +227,8 @@ function toldElsewhere(): void {}
 async function release(stream: Readable | Writable): Promise<void> {
   if (shared.has(stream)) {
     stream.off('error', toldElsewhere)
-    if ('pause' in stream) stream.pause()
+    // What is not read any more keeps no process alive.
+    if (stream === standardInput) standardInput.pause().unref()
     return
   }
   if (stream.closed) return
