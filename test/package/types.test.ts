@@ -56,6 +56,18 @@ test('nodenext', () => {
   expect(check('use.mts', text, ['--module', 'nodenext', ...WITH_NODE])).toBe('')
 })
 
+test('pipelines', () => {
+  const text = `
+    import { parallel, pipeline, type PipelineResult, stage, type StageFunction, toFile } from 'threadpipe/pipeline'
+    export const upper: StageFunction<{ n: number }> = ({ input, output, data }) => {
+      for (const chunk of input) output.writeSync(chunk.subarray(data.n))
+    }
+    const parts = [stage('x.js', { data: { n: 1 } }), parallel(new URL('file:///y.js'), { threads: 2 }), toFile('z')]
+    export const run = pipeline(parts, { onProgress: ({ parts }) => void parts[0]?.rate })
+    export const result: Promise<PipelineResult> = run.finished`
+  expect(check('pipeline.mts', text, ['--module', 'nodenext', ...WITH_NODE])).toBe('')
+})
+
 test('nodenext, from CommonJS', () => {
   const text = `import threadpipe = require('threadpipe')
     const { reader, writer } = threadpipe.pipe()

@@ -58,6 +58,23 @@ test('its entry points for Node and for web streams work', () => {
   expect(runFile('streams.mjs', text)).toBe('from stream to stream')
 })
 
+test('its pipelines and its command work, with stages in plain JavaScript', () => {
+  writeFileSync(
+    join(project, 'upper.mjs'),
+    `export default ({ input, output }) => {
+       for (const chunk of input) output.writeSync(Buffer.from(chunk).toString().toUpperCase())
+       return 'done'
+     }`,
+  )
+  writeFileSync(join(project, 'greeting'), 'hello')
+  const text = `import { fromFile, pipeline, stage, toFd } from 'threadpipe/pipeline'
+    const parts = [fromFile('greeting'), stage(new URL('./upper.mjs', import.meta.url)), toFd(1)]
+    const { values } = await pipeline(parts).finished
+    console.log(values)`
+  expect(runFile('pipeline.mjs', text)).toBe("HELLO[ undefined, 'done', undefined ]\n")
+  expect(run(project, 'npx', 'threadpipe', '--in', 'greeting', 'upper.mjs', 'gzip', 'gunzip')).toBe('HELLO')
+})
+
 const COMMON_JS = `const { isMainThread, Worker, workerData } = require('node:worker_threads')
   const { pipe, PipeReader, readAllSync } = require('threadpipe')
   const { fdWriter } = require('threadpipe/node')
