@@ -62,8 +62,19 @@ const seen = new Map<number, number>()
 const FRESH_MS = 25
 let seenMs = 0
 
+interface DenoGlobal {
+  permissions: { querySync(what: { name: 'read'; path: string }): { state: string } }
+}
+
+/** Whether Linux may be asked: Deno would ask its user first, in the middle of an import. */
+function mayAsk(): boolean {
+  const { Deno } = globalThis as { Deno?: DenoGlobal }
+  return Deno === undefined || Deno.permissions.querySync({ name: 'read', path: '/proc' }).state === 'granted'
+}
+
 function systemThread(): SystemThread | undefined {
   try {
+    if (!mayAsk()) return undefined
     const id = Number(readlinkSync('/proc/thread-self').split('/').at(-1))
     return { id, start: taskOf(id).start }
   } catch {
