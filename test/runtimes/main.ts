@@ -82,7 +82,12 @@ async function compileAll(): Promise<Compiled> {
   const root = (file: string): string => fileURLToPath(new URL(`../../${file}`, import.meta.url))
   const outDir = fileURLToPath(new URL('dist', compiled.root))
   const args = [root('node_modules/typescript/bin/tsc'), '-p', root('tsconfig.build.json'), '--outDir', outDir]
-  execFileSync(process.execPath, args, { stdio: 'inherit' })
+  try {
+    execFileSync(process.execPath, args, { stdio: 'inherit' })
+  } catch (error) {
+    compiled.remove()
+    throw error
+  }
   return compiled
 }
 
