@@ -24,9 +24,9 @@ export type PipeErrorCode =
 export class PipeError extends Error {
   readonly code: PipeErrorCode
   /** Bytes that readers had taken when a write failed (C18). */
-  bytesWritten?: number
+  declare bytesWritten?: number
   /** Bytes that had been read when a read failed. */
-  bytesRead?: number
+  declare bytesRead?: number
 
   constructor(code: PipeErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)

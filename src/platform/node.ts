@@ -85,8 +85,19 @@ function hasExited(id: number, start: number): boolean {
   return exited
 }
 
+interface DenoGlobal {
+  permissions: { querySync(what: { name: 'read'; path: string }): { state: string } }
+}
+
+/** Whether Linux may be asked: Deno would ask its user first, in the middle of an import. */
+function mayAsk(): boolean {
+  const { Deno } = globalThis as { Deno?: DenoGlobal }
+  return Deno === undefined || Deno.permissions.querySync({ name: 'read', path: '/proc' }).state === 'granted'
+}
+
 function systemThread(): SystemThread | undefined {
   try {
+    if (!mayAsk()) return undefined
     const id = Number(readlinkSync('/proc/thread-self').split('/').at(-1))
     return { id, start: taskOf(id).start }
   } catch {

@@ -6,7 +6,7 @@ import { type Compiled, compile } from '../../workers/compile.ts'
 import type { Outcome } from '../conformance/run.ts'
 import { type Binary, findBun, findChromium, findDeno, findNode, installPackages } from './binaries.ts'
 import { runPage } from './browser.ts'
-import { brokenOff, type Run, runProgram } from './programs.ts'
+import { brokenOff, type Run, runProgram, staysAlive } from './programs.ts'
 import { tableIn, tableOf, withTable } from './table.ts'
 
 /**
@@ -27,6 +27,7 @@ interface Target {
 
 const PACKAGES = 'test/runtimes/packages has it for Linux on x64'
 const DENO = ['run', '--allow-all']
+const DENO_SPARING = ['run', '--no-prompt', '--allow-read=.']
 
 const TARGETS: readonly Target[] = [
   ...[20, 22, 24, 26].map((major) => ({
@@ -39,7 +40,11 @@ const TARGETS: readonly Target[] = [
     name: 'Deno',
     find: findDeno,
     hint: PACKAGES,
-    run: ({ path }, folder) => runProgram(path, DENO, folder, 'node:worker_threads'),
+    async run({ path }, folder) {
+      const { outcomes, stderr } = await runProgram(path, DENO, folder, 'node:worker_threads')
+      const name = 'it needs no permission but to read its own files'
+      return { outcomes: [...outcomes, await staysAlive(name, path, DENO_SPARING, folder)], stderr }
+    },
   },
   {
     name: 'Deno, web Workers',
@@ -77,7 +82,12 @@ async function compileAll(): Promise<Compiled> {
   const root = (file: string): string => fileURLToPath(new URL(`../../${file}`, import.meta.url))
   const outDir = fileURLToPath(new URL('dist', compiled.root))
   const args = [root('node_modules/typescript/bin/tsc'), '-p', root('tsconfig.build.json'), '--outDir', outDir]
-  execFileSync(process.execPath, args, { stdio: 'inherit' })
+  try {
+    execFileSync(process.execPath, args, { stdio: 'inherit' })
+  } catch (error) {
+    compiled.remove()
+    throw error
+  }
   return compiled
 }
 

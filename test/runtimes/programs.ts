@@ -28,7 +28,10 @@ export async function runProgram(command: string, args: readonly string[], folde
   const outcomes = lines.slice(0, -1).map((line) => JSON.parse(line) as Outcome)
   const fault = suite.fault ?? (lines.at(-1) === 'finished' ? undefined : 'ended before its last case')
   if (fault !== undefined) outcomes.push(brokenOff(fault, outcomes))
-  if (threads !== 'web') outcomes.push(await staysAlive(command, args, folder))
+  if (threads !== 'web') {
+    const name = 'C24: a pending await keeps the event loop alive, and only while pending'
+    outcomes.push(await staysAlive(name, command, args, folder))
+  }
   return { outcomes, stderr }
 }
 
@@ -44,12 +47,18 @@ export function brokenOff(fault: string, outcomes: readonly Outcome[]): Outcome 
   }
 }
 
-async function staysAlive(command: string, args: readonly string[], folder: URL): Promise<Outcome> {
+/** Runs `test/conformance/alive.js`: a whole program of two threads. */
+export async function staysAlive(
+  name: string,
+  command: string,
+  args: readonly string[],
+  folder: URL,
+): Promise<Outcome> {
   const startedMs = performance.now()
   const { lines, fault, stderr } = await end(command, [...args, 'test/conformance/alive.js'], folder, WORD_MS)
   const said = lines.join(' ')
   return {
-    name: 'C24: a pending await keeps the event loop alive, and only while pending',
+    name,
     features: ['awaiting'],
     limit: undefined,
     error: fault ?? (said === 'alive' ? undefined : `it said ${JSON.stringify(said)}: ${stderr}`),
