@@ -1,0 +1,16 @@
+/** What is to be done if the process exits while a pipeline runs: nothing of it is left then, either. */
+const duties = new Set<() => void>()
+
+function fulfil(): void {
+  for (const duty of duties) duty()
+}
+
+/** @returns what takes the duty back */
+export function atExit(duty: () => void): () => void {
+  if (duties.size === 0) process.on('exit', fulfil)
+  duties.add(duty)
+  return () => {
+    duties.delete(duty)
+    if (duties.size === 0) process.off('exit', fulfil)
+  }
+}

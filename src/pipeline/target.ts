@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto'
+import { realpathSync, renameSync, rmSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { atExit } from './exit.ts'
+
+/** A regular file that is written beside its final place, and moved there at the end. */
+export class Target {
+  /** Where it grows. */
+  readonly part: string
+  /** The mode of the file that it takes the place of. */
+  readonly mode: number | undefined
+  readonly #path: string
+  readonly #forget: () => void
+
+  constructor(path: string, mode: number | undefined) {
+    this.#path = path
+    this.mode = mode
+    this.part = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.part`)
+    this.#forget = atExit(() => rmSync(this.part, { force: true }))
+  }
+
+  commit(): void {
+    renameSync(this.part, this.#path)
+    this.#forget()
+  }
+
+  discard(): void {
+    rmSync(this.part, { force: true })
+    this.#forget()
+  }
+}
+
+/** What a path leads to: nothing yet, a regular file, what has to be waited for (a FIFO), or anything else, as a device. */
+export type Place =
+  | { readonly kind: 'new' | 'stream' | 'other' }
+  | { readonly kind: 'file'; readonly path: string; readonly mode: number }
+
+/** @throws the system's errors but for ENOENT; EISDIR for a folder */
+export function placeOf(path: string): Place {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (stat === undefined) return { kind: 'new' }
+  if (stat.isDirectory()) {
+    throw Object.assign(new Error(`EISDIR: ${path} is a directory`), { code: 'EISDIR', path })
+  }
+  if (stat.isFile()) return { kind: 'file', path: realpathSync(path), mode: stat.mode & MODE_BITS }
+  return { kind: stat.isFIFO() ? 'stream' : 'other' }
+}
+
+const MODE_BITS = 0o7777
