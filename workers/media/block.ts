@@ -10,13 +10,13 @@ export interface Block {
 }
 
 /** A power of two, for the transforms. */
-export const BLOCK_FRAMES = 4096
+export const BLOCK_FRAMES = 8192
 const CHANNELS = 2
 const CHANNEL_BYTES = BLOCK_FRAMES * Float32Array.BYTES_PER_ELEMENT
 export const BLOCK_BYTES = CHANNELS * CHANNEL_BYTES
 
-/** What the pipes between the stages hold: enough that a stage which is put off for a while holds nobody up. */
-export const PIPE_BYTES = 16 * BLOCK_BYTES
+/** What the pipes between the stages hold. Much: while there are more threads than cores, each has to wait for its turn, and holds nobody up so. */
+export const PIPE_BYTES = 64 * BLOCK_BYTES
 
 /** Makes sound. */
 export interface Source {

@@ -12,45 +12,55 @@ export interface Note {
   /** Hz */
   pitch: number
   seconds: number
-  /** The level it is heard at, before it is panned; 1 is full scale. */
+  /** How loud it is; 1 is full scale. */
   level: number
   /** -1 is left, 1 is right. */
   pan: number
 }
 
+export type Instrument = (note: Note) => Voice
+
+/** Makes the next samples of a note. What changes from sample to sample it keeps in local variables: in a closure each change would cost an object. */
+type Fill = (samples: Float32Array) => void
+
+interface Envelope {
+  /** How long it takes to rise and, after the note, to die away, in seconds. */
+  attack: number
+  release: number
+}
+
 const TURN = 2 * Math.PI
 
-/** What is quieter than this has died away. */
-const SILENT = 1e-4
-
-/** A voice that one function makes, a sample at a time, and that is heard at one place. */
-function voice({ rate, level, pan }: Note, seconds: number, sample: () => number): Voice {
-  const [toLeft, toRight] = [Math.cos(((pan + 1) * Math.PI) / 4) * level, Math.sin(((pan + 1) * Math.PI) / 4) * level]
-  let left = Math.ceil(seconds * rate)
+/** A voice that is heard at one place. */
+function voice({ rate, seconds, level, pan }: Note, { attack, release }: Envelope, fill: Fill): Voice {
+  const toLeft = Math.cos(((pan + 1) * Math.PI) / 4) * level
+  const toRight = Math.sin(((pan + 1) * Math.PI) / 4) * level
+  const [attackFrames, endFrame, releaseFrames] = [attack * rate, seconds * rate, release * rate]
+  const total = Math.ceil(endFrame + releaseFrames)
+  let done = 0
   return {
-    add(leftChannel, rightChannel, from) {
-      const to = Math.min(leftChannel.length, from + left)
-      for (let i = from; i < to; i += 1) {
-        const value = sample()
-        leftChannel[i] = (leftChannel[i] as number) + value * toLeft
-        rightChannel[i] = (rightChannel[i] as number) + value * toRight
+    add(left, right, from) {
+      const samples = scratch(Math.min(left.length - from, total - done))
+      fill(samples)
+      for (let i = 0; i < samples.length; i += 1) {
+        const frame = done + i
+        let sample = samples[i] as number
+        if (frame < attackFrames) sample *= 0.5 - 0.5 * Math.cos((Math.PI * frame) / attackFrames)
+        if (frame > endFrame) sample *= 0.5 + 0.5 * Math.cos((Math.PI * (frame - endFrame)) / releaseFrames)
+        left[from + i] = (left[from + i] as number) + sample * toLeft
+        right[from + i] = (right[from + i] as number) + sample * toRight
       }
-      left -= to - from
-      return left > 0
+      done += samples.length
+      return done < total
     },
   }
 }
 
-/** Rises to 1 within some time, and falls to nothing in the same way from where the note ends. */
-function swell(rate: number, attack: number, seconds: number, release: number): () => number {
-  let frame = 0
-  return () => {
-    const time = frame / rate
-    frame += 1
-    const rise = time < attack ? 0.5 - 0.5 * Math.cos((Math.PI * time) / attack) : 1
-    if (time <= seconds) return rise
-    return rise * Math.max(0, 0.5 + 0.5 * Math.cos((Math.PI * Math.min(time - seconds, release)) / release))
-  }
+let spare = new Float32Array(0)
+
+function scratch(length: number): Float32Array {
+  if (spare.length < length) spare = new Float32Array(length)
+  return spare.subarray(0, length)
 }
 
 /** How long strings sound after their note. */
@@ -58,22 +68,14 @@ export const STRINGS_RELEASE_SECONDS = 1.2
 
 /** Strings: three saws without their highest overtones, a little out of tune with each other. */
 export function strings(note: Note): Voice {
-  const { rate, pitch, seconds } = note
-  const release = STRINGS_RELEASE_SECONDS
-  const envelope = swell(rate, 0.7, seconds, release)
-  const player = (detune: number, start: number): (() => number) => {
-    const step = (pitch * detune * CYCLE_FRAMES) / rate
-    let at = start
-    return () => {
-      at += step
-      if (at >= CYCLE_FRAMES) at -= CYCLE_FRAMES
-      const before = Math.floor(at)
-      const level = SAW[before] as number
-      return level + (at - before) * ((SAW[before + 1] as number) - level)
-    }
-  }
-  const [first, second, third] = [player(0.9971, 0), player(1, 300), player(1.0031, 700)]
-  return voice(note, seconds + release, () => envelope() * (first() + second() + third()))
+  const players = [0.9971, 1, 1.0031].map((detune, i) => ({
+    at: 350 * i,
+    step: (note.pitch * detune * CYCLE_FRAMES) / note.rate,
+  }))
+  return voice(note, { attack: 0.7, release: STRINGS_RELEASE_SECONDS }, (samples) => {
+    samples.fill(0)
+    for (const player of players) player.at = addCycles(samples, player.at, player.step)
+  })
 }
 
 const CYCLE_FRAMES = 2048
@@ -87,36 +89,53 @@ const SAW = Float32Array.from({ length: CYCLE_FRAMES + 1 }, (_, i) => {
   return level / 3
 })
 
+/** @returns where in the cycle it has come to */
+function addCycles(samples: Float32Array, from: number, step: number): number {
+  let at = from
+  for (let i = 0; i < samples.length; i += 1) {
+    const before = Math.floor(at)
+    const level = SAW[before] as number
+    samples[i] = (samples[i] as number) + level + (at - before) * ((SAW[before + 1] as number) - level)
+    at += step
+    if (at >= CYCLE_FRAMES) at -= CYCLE_FRAMES
+  }
+  return at
+}
+
 /** An electric piano: a sine that bends another one, ever less. */
 export function piano(note: Note): Voice {
-  const { rate, pitch, seconds } = note
+  const { rate, pitch } = note
   const [fall, soften] = [Math.exp(-2.6 / rate), Math.exp(-5.5 / rate)]
-  const [step, bell] = [(TURN * pitch) / rate, (TURN * pitch * 14) / rate]
-  const [attack, release] = [0.004, 0.25]
-  const envelope = swell(rate, attack, seconds, release)
-  let [phase, bellPhase, level, bend] = [0, 0, 1, 1.7]
-  return voice(note, seconds + release, () => {
-    phase += step
-    bellPhase += bell
-    level *= fall
-    bend *= soften
-    const tine = 0.09 * bend * Math.sin(bellPhase)
-    return level * envelope() * Math.sin(phase + bend * Math.sin(phase) + tine)
+  const [step, bellStep] = [(TURN * pitch) / rate, (TURN * pitch * 14) / rate]
+  const last = { phase: 0, bell: 0, level: 1, bend: 1.7 }
+  return voice(note, { attack: 0.004, release: 0.25 }, (samples) => {
+    let { phase, bell, level, bend } = last
+    for (let i = 0; i < samples.length; i += 1) {
+      samples[i] = level * Math.sin(phase + bend * (Math.sin(phase) + 0.09 * Math.sin(bell)))
+      phase += step
+      bell += bellStep
+      level *= fall
+      bend *= soften
+    }
+    Object.assign(last, { phase, bell, level, bend })
   })
 }
 
 /** A bass: a sine with some overtones, bent as in an old amplifier. */
 export function bass(note: Note): Voice {
-  const { rate, pitch, seconds } = note
+  const { rate, pitch } = note
   const fall = Math.exp(-1.8 / rate)
   const step = (TURN * pitch) / rate
-  const envelope = swell(rate, 0.008, seconds, 0.08)
-  let [phase, level] = [0, 1]
-  return voice(note, seconds + 0.08, () => {
-    phase += step
-    level *= fall
-    const sound = Math.sin(phase) + 0.35 * Math.sin(2 * phase) + 0.12 * Math.sin(3 * phase)
-    return Math.tanh(1.4 * level * sound) * envelope()
+  const last = { phase: 0, level: 1 }
+  return voice(note, { attack: 0.008, release: 0.08 }, (samples) => {
+    let { phase, level } = last
+    for (let i = 0; i < samples.length; i += 1) {
+      const sound = Math.sin(phase) + 0.35 * Math.sin(2 * phase) + 0.12 * Math.sin(3 * phase)
+      samples[i] = Math.tanh(1.4 * level * sound)
+      phase += step
+      level *= fall
+    }
+    Object.assign(last, { phase, level })
   })
 }
 
@@ -124,13 +143,17 @@ export function bass(note: Note): Voice {
 export function kick(note: Note): Voice {
   const { rate, pitch } = note
   const [fall, drop] = [Math.exp(-7 / rate), Math.exp(-38 / rate)]
-  const envelope = swell(rate, 0.002, note.seconds, 0.05)
-  let [phase, level, above] = [0, 1, 4.2]
-  return voice(note, note.seconds + 0.05, () => {
-    phase += (TURN * pitch * (1 + above)) / rate
-    above *= drop
-    level *= fall
-    return level * envelope() * Math.sin(phase)
+  const step = (TURN * pitch) / rate
+  const last = { phase: 0, level: 1, above: 4.2 }
+  return voice(note, { attack: 0.002, release: 0.05 }, (samples) => {
+    let { phase, level, above } = last
+    for (let i = 0; i < samples.length; i += 1) {
+      samples[i] = level * Math.sin(phase)
+      phase += step * (1 + above)
+      above *= drop
+      level *= fall
+    }
+    Object.assign(last, { phase, level, above })
   })
 }
 
@@ -138,34 +161,37 @@ export function kick(note: Note): Voice {
 export function snare(note: Note): Voice {
   const { rate, pitch } = note
   const random = noise(Math.round(pitch))
-  const [wires, skin] = [Math.exp(-17 / rate), Math.exp(-26 / rate)]
-  const envelope = swell(rate, 0.001, note.seconds, 0.03)
-  let [phase, wiresLevel, skinLevel, before] = [0, 1, 1, 0]
-  return voice(note, note.seconds + 0.03, () => {
-    phase += (TURN * pitch) / rate
-    wiresLevel *= wires
-    skinLevel *= skin
-    const sample = random()
-    const bright = sample - 0.6 * before
-    before = sample
-    return envelope() * (0.5 * wiresLevel * bright + 0.6 * skinLevel * Math.sin(phase))
+  const [wiresFall, skinFall] = [Math.exp(-17 / rate), Math.exp(-26 / rate)]
+  const step = (TURN * pitch) / rate
+  const last = { phase: 0, wires: 0.5, skin: 0.6, before: 0 }
+  return voice(note, { attack: 0.001, release: 0.03 }, (samples) => {
+    let { phase, wires, skin, before } = last
+    for (let i = 0; i < samples.length; i += 1) {
+      const sample = random()
+      samples[i] = wires * (sample - 0.6 * before) + skin * Math.sin(phase)
+      before = sample
+      phase += step
+      wires *= wiresFall
+      skin *= skinFall
+    }
+    Object.assign(last, { phase, wires, skin, before })
   })
 }
 
-/** A cymbal: noise without its low part, twice over. */
+/** A cymbal: noise without its low part. */
 export function hat(note: Note): Voice {
-  const { rate, pitch, seconds } = note
-  const random = noise(Math.round(pitch))
-  const fall = SILENT ** (1 / (seconds * rate))
-  const envelope = swell(rate, 0.0008, seconds, 0.01)
-  let [level, before, twice] = [1, 0, 0]
-  return voice(note, seconds + 0.01, () => {
-    level *= fall
-    const sample = random()
-    const once = sample - before
-    before = sample
-    const bright = once - twice
-    twice = once
-    return 0.3 * level * envelope() * bright
+  const random = noise(Math.round(note.pitch))
+  const fall = Math.exp(-9 / (note.seconds * note.rate))
+  const last = { level: 0.3, before: 0, difference: 0 }
+  return voice(note, { attack: 0.0008, release: 0.01 }, (samples) => {
+    let { level, before, difference } = last
+    for (let i = 0; i < samples.length; i += 1) {
+      const sample = random()
+      samples[i] = level * (sample - before - difference)
+      difference = sample - before
+      before = sample
+      level *= fall
+    }
+    Object.assign(last, { level, before, difference })
   })
 }

@@ -2,6 +2,7 @@ import { BLOCK_FRAMES, type Source } from './block.ts'
 import {
   bass,
   hat,
+  type Instrument,
   kick,
   type Note,
   piano,
@@ -88,7 +89,7 @@ export function play(piece: Piece): Source {
 function score({ rate, bars }: Piece): Event[] {
   const events: Event[] = []
   const beatSeconds = BAR_SECONDS / BEATS_A_BAR
-  const add = (instrument: (note: Note) => Voice, beat: number, note: Omit<Note, 'rate'>): void => {
+  const add = (instrument: Instrument, beat: number, note: Omit<Note, 'rate'>): void => {
     events.push({ at: Math.round(beat * beatSeconds * rate), begin: () => instrument({ rate, ...note }) })
   }
   const from = (share: number): number => Math.floor(share * bars)
@@ -136,7 +137,7 @@ const BASS_LINE = [
 ] as const
 
 function addDrums(
-  add: (instrument: (note: Note) => Voice, beat: number, note: Omit<Note, 'rate'>) => void,
+  add: (instrument: Instrument, beat: number, note: Omit<Note, 'rate'>) => void,
   beat: number,
   busy: boolean,
 ): void {

@@ -32,10 +32,10 @@ export async function runOnThreads(job: Job, sound: Sound, target: string, optio
     targetPart(job, target),
   ]
   const { values, stats, elapsedMs } = await pipeline(parts, { capacity: PIPE_BYTES, ...options }).finished
-  const valueOf = (name: string): unknown => values[parts.findIndex((part) => part.name === name)]
+  const returned = (name: string): unknown => values[parts.findIndex((part) => part.name === name)]
   return {
-    sha256: valueOf('encode') as string,
-    measures: valueOf('master') as Measures,
+    sha256: returned('encode') as string,
+    measures: returned('master') as Measures,
     stats,
     startSeconds: (elapsedMs - stats.elapsedMs) / 1000,
   }

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { type ExecFileSyncOptions, execFileSync } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { extname } from 'node:path'
 import { fdReader, fdWriter } from 'threadpipe/node'
@@ -31,7 +31,7 @@ export interface OneThreadRun {
 }
 
 /** What ffmpeg complains of is in the error. */
-const NO_OUTPUT = { stdio: ['ignore', 'ignore', 'pipe'] } as const
+const NO_OUTPUT: ExecFileSyncOptions = { stdio: ['ignore', 'ignore', 'pipe'] }
 
 /** The whole job without a pipe: block by block, each kind of work is called directly, one after the other. */
 export default function oneThread({ data: { job, sound, files } }: StageIO<OneThreadTask>): OneThreadRun {
