@@ -24,7 +24,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 interface Pending {
   readonly operation: Operation
   readonly deadline: Deadline
-  readonly startedMs: number
+  /** Up to when its wait has been counted. */
+  countedMs: number
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
   timer: ReturnType<typeof setTimeout> | undefined
@@ -75,7 +76,7 @@ export class AwaitQueue {
       const pending: Pending = {
         operation,
         deadline,
-        startedMs,
+        countedMs: startedMs,
         resolve,
         reject,
         timer: undefined,
@@ -122,6 +123,7 @@ export class AwaitQueue {
   #beat(): void {
     const first = this.#pending[0]
     if (first === undefined) return
+    first.countedMs = countWait(first.operation.memory, first.operation.half, first.countedMs)
     const settled =
       lookIsDue(first.operation.memory) && this.#attempt(first, () => first.operation.lookAfterPeers(false))
     if (settled || !first.operation.prepared) this.#pump()
@@ -197,7 +199,7 @@ export class AwaitQueue {
     clearTimeout(pending.timer)
     this.#pending.splice(this.#pending.indexOf(pending), 1)
     if (this.#pending.length === 0) platform.releaseLoop(this.#onBeat)
-    countWait(pending.operation.memory, pending.operation.half, pending.startedMs)
+    countWait(pending.operation.memory, pending.operation.half, pending.countedMs)
     settle()
     pending.stopListening?.()
   }

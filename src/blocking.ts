@@ -35,14 +35,21 @@ function waitShort(operation: Operation, timeoutMs: number | undefined): void {
     for (let i = 0; i < MAX_SHORT_WAITS && hasChanged(operation, SHORT_SPINS); i += 1) if (operation.step()) return
   }
   const startedMs = performance.now()
+  const wait = { countedMs: startedMs }
   try {
-    waitLong(operation, timeoutMs, startedMs)
+    waitLong(operation, timeoutMs, startedMs, wait)
   } finally {
-    countWait(operation.memory, operation.half, startedMs)
+    countWait(operation.memory, operation.half, wait.countedMs)
   }
 }
 
-function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs: number): void {
+/** @param wait up to when the wait has been counted: whoever looks at the figures of a long one sees most of it */
+function waitLong(
+  operation: Operation,
+  timeoutMs: number | undefined,
+  startedMs: number,
+  wait: { countedMs: number },
+): void {
   const { words } = operation.memory
   const deadline = new Deadline(operation, timeoutMs, startedMs)
   let woken = true
@@ -52,7 +59,11 @@ function waitLong(operation: Operation, timeoutMs: number | undefined, startedMs
     const count = changed ? 0 : operation.prepareToPark()
     if (operation.step()) return
     const late = deadline.passed()
-    if ((late || performance.now() - startedMs >= LOOK_MS) && lookIsDue(operation.memory)) {
+    const nowMs = performance.now()
+    if (nowMs - wait.countedMs >= LOOK_MS) {
+      wait.countedMs = countWait(operation.memory, operation.half, wait.countedMs)
+    }
+    if ((late || nowMs - startedMs >= LOOK_MS) && lookIsDue(operation.memory)) {
       // With a time-out, this thread itself may yet come to the help of the other side.
       if (operation.lookAfterPeers(timeoutMs === undefined)) return
     }

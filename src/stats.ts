@@ -29,9 +29,9 @@ export interface PipeStats {
   writerParks: number
   /** How often readers went to sleep. */
   readerParks: number
-  /** Time writers have waited, in ms; waits of under a microsecond are not counted. */
+  /** Time writers have waited, in ms; waits of under a microsecond are not counted, one that is under way up to the last 100 ms or so. */
   writerWaitMs: number
-  /** Time readers have waited, in ms; waits of under a microsecond are not counted. */
+  /** Time readers have waited, in ms, likewise. */
   readerWaitMs: number
   /** Bytes stored in the pipe and not yet read; always 0 in a rendezvous pipe. */
   buffered: number
@@ -79,8 +79,10 @@ export function countPark(memory: PipeMemory, half: Half): void {
   Atomics.add(memory.words, PARKS[half], 1)
 }
 
-/** Counts a wait that began at `startedMs` of this thread's clock. */
-export function countWait(memory: PipeMemory, half: Half, startedMs: number): void {
-  const nanos = Math.round((performance.now() - startedMs) * NANOS_PER_MS)
+/** Counts a wait, or a part of one, that began at `startedMs` of this thread's clock. @returns up to when it is counted now */
+export function countWait(memory: PipeMemory, half: Half, startedMs: number): number {
+  const nowMs = performance.now()
+  const nanos = Math.round((nowMs - startedMs) * NANOS_PER_MS)
   Atomics.add(memory.nanos, WAIT[half], BigInt(nanos))
+  return nowMs
 }

@@ -48,11 +48,11 @@ export class SourceActor implements Actor {
   }
 
   stop(): void {
-    this.#stream?.destroy(new Error('stopped'))
+    this.leave()
   }
 
   kill(): void {
-    this.stop()
+    this.leave()
   }
 
   async #live(control: Control, source: string | number): Promise<Ending> {
@@ -166,16 +166,17 @@ function reopen(fd: number, flags: number): number {
 function openSource(source: string | number): Readable {
   const { O_RDONLY, O_NONBLOCK } = constants
   const fd = typeof source === 'number' ? reopen(source, O_RDONLY) : openSync(source, O_RDONLY | O_NONBLOCK)
-  return isatty(fd) ? new ReadStream(fd) : new Socket({ fd, readable: true, writable: false })
+  const stream = isatty(fd) ? new ReadStream(fd) : new Socket({ fd, readable: true, writable: false })
+  // Whoever reads is told.
+  return stream.on('error', () => {})
 }
 
 function openSink(target: string | number): Writable {
   const { O_WRONLY, O_NONBLOCK } = constants
   const fd = typeof target === 'number' ? reopen(target, O_WRONLY) : openSync(target, O_WRONLY | O_NONBLOCK)
   const stream = isatty(fd) ? new WriteStream(fd) : new Socket({ fd, readable: false, writable: true })
-  // The write that failed tells.
-  stream.on('error', () => {})
-  return stream
+  // The write that failed is told.
+  return stream.on('error', () => {})
 }
 
 async function destroyed(stream: Readable | Writable): Promise<void> {

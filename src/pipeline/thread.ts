@@ -19,7 +19,7 @@ export default async function takeSeat({ job, part, seat, control: handle }: Sea
   control.arrive(seat, threadId)
   let work: Work
   try {
-    work = await prepare(job)
+    work = await prepare(job, () => void control.claim(part))
   } catch (error) {
     return failed(control, part, error)
   }
@@ -45,10 +45,10 @@ export default async function takeSeat({ job, part, seat, control: handle }: Sea
   }
 }
 
-function prepare(job: Job): Work | Promise<Work> {
+function prepare(job: Job, claim: () => void): Work | Promise<Work> {
   switch (job.kind) {
     case 'stage':
-      return runStage(job)
+      return runStage(job, claim)
     case 'chunks':
       return takeChunks(job)
     case 'merge':
@@ -63,7 +63,7 @@ function prepare(job: Job): Work | Promise<Work> {
 function failed(control: Control, part: number, thrown: unknown): Report {
   // That a neighbour's thread has died is best said by that neighbour's part.
   const derived = thrown instanceof PipeError && thrown.code === 'ERR_PIPE_PEER_EXITED'
-  const first = !derived && control.claim(part)
+  const first = !derived && (control.claim(part) || control.isFirst(part))
   return { kind: 'failed', error: encodeError(errorOf(thrown), ERROR_BYTES), derived: !first }
 }
 
