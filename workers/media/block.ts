@@ -28,38 +28,56 @@ export function newBlock(): Block {
   return blockOver(new Uint8Array(BLOCK_BYTES))
 }
 
-/** The block that lies at the start of some bytes. */
-export function blockOver(bytes: Uint8Array): Block {
-  const { buffer, byteOffset, length } = bytes
-  if (length < BLOCK_BYTES) throw new RangeError(`A block has ${BLOCK_BYTES} bytes, not ${length}`)
+/** One of the blocks that lie in some bytes. */
+function blockOver({ buffer, byteOffset }: Uint8Array, index = 0): Block {
+  const at = byteOffset + index * BLOCK_BYTES
   return {
-    left: new Float32Array(buffer, byteOffset, BLOCK_FRAMES),
-    right: new Float32Array(buffer, byteOffset + CHANNEL_BYTES, BLOCK_FRAMES),
+    left: new Float32Array(buffer, at, BLOCK_FRAMES),
+    right: new Float32Array(buffer, at + CHANNEL_BYTES, BLOCK_FRAMES),
   }
 }
 
-/** Lends each block of a pipe to `use`, where it lies, up to the end. */
-export function eachBlock(input: PipeReader, use: (block: Block) => unknown): void {
-  const useFirst = (bytes: Uint8Array): number => {
-    use(blockOver(bytes))
-    return BLOCK_BYTES
+/**
+ * As many blocks go over at once as are there, up to this: each time that a thread wakes another one, that may take the core from a third, and with few
+ * cores too many of these are felt.
+ */
+const BLOCKS_AT_ONCE = 4
+
+/** Writes blocks to a pipe up to the end of a source, which makes them where they will be read. */
+export function writeBlocks(output: PipeWriter, source: Source): void {
+  const fill = (bytes: Uint8Array): number => {
+    let made = 0
+    while (made < BLOCKS_AT_ONCE && source.next(blockOver(bytes, made))) made += 1
+    return made * BLOCK_BYTES
   }
-  while (input.readInPlaceSync(useFirst) !== null);
+  while (output.writeInPlaceSync(BLOCKS_AT_ONCE * BLOCK_BYTES, fill) > 0);
 }
 
-/** Lets `fill` make a block where it will be read. It gives whether it did. @returns that */
-export function writeBlock(output: PipeWriter, fill: (block: Block) => boolean): boolean {
-  return output.writeInPlaceSync(BLOCK_BYTES, (bytes) => (fill(blockOver(bytes)) ? BLOCK_BYTES : 0)) > 0
-}
-
-/** Makes a block of each one, from pipe to pipe: both lie where they were made and will be read. */
-export function filterBlocks(input: PipeReader, output: PipeWriter, make: (from: Block, to: Block) => void): void {
-  eachBlock(input, (from) => {
-    writeBlock(output, (to) => {
-      make(from, to)
-      return true
+/**
+ * Reads blocks from a pipe up to its end, where they lie, and writes what is made of each, where it will be read.
+ *
+ * @param size what is made of a block, in bytes
+ */
+export function filterBlocks(
+  input: PipeReader,
+  output: PipeWriter,
+  size: number,
+  make: (block: Block, bytes: Uint8Array) => void,
+): void {
+  const use = (from: Uint8Array): number => {
+    const count = Math.min(BLOCKS_AT_ONCE, from.length / BLOCK_BYTES)
+    if (!Number.isInteger(count)) throw new RangeError(`${from.length} bytes are no whole blocks of ${BLOCK_BYTES}`)
+    output.writeInPlaceSync(count * size, (to) => {
+      for (let i = 0; i < count; i += 1) make(blockOver(from, i), to.subarray(i * size, (i + 1) * size))
     })
-  })
+    return count * BLOCK_BYTES
+  }
+  while (input.readInPlaceSync(use) !== null);
+}
+
+/** Makes blocks of blocks, from pipe to pipe. */
+export function mapBlocks(input: PipeReader, output: PipeWriter, make: (from: Block, to: Block) => void): void {
+  filterBlocks(input, output, BLOCK_BYTES, (from, bytes) => make(from, blockOver(bytes)))
 }
 
 /** Sound, and then silence for what rings on. */

@@ -29,8 +29,6 @@ interface Envelope {
   release: number
 }
 
-const TURN = 2 * Math.PI
-
 /** A voice that is heard at one place. */
 function voice({ rate, seconds, level, pan }: Note, { attack, release }: Envelope, fill: Fill): Voice {
   const toLeft = Math.cos(((pan + 1) * Math.PI) / 4) * level
@@ -63,61 +61,67 @@ function scratch(length: number): Float32Array {
   return spare.subarray(0, length)
 }
 
-/** How long strings sound after their note. */
-export const STRINGS_RELEASE_SECONDS = 1.2
-
-/** Strings: three saws without their highest overtones, a little out of tune with each other. */
-export function strings(note: Note): Voice {
-  const players = [0.9971, 1, 1.0031].map((detune, i) => ({
-    at: 350 * i,
-    step: (note.pitch * detune * CYCLE_FRAMES) / note.rate,
-  }))
-  return voice(note, { attack: 0.7, release: STRINGS_RELEASE_SECONDS }, (samples) => {
-    samples.fill(0)
-    for (const player of players) player.at = addCycles(samples, player.at, player.step)
-  })
+/** One cycle of a wave, and its first sample once more. */
+function cycle(level: (turns: number) => number): Float32Array {
+  return Float32Array.from({ length: CYCLE_FRAMES + 1 }, (_, i) => level(i / CYCLE_FRAMES))
 }
 
-const CYCLE_FRAMES = 2048
-
-/** One cycle of a soft saw, and its first sample once more. */
-const SAW = Float32Array.from({ length: CYCLE_FRAMES + 1 }, (_, i) => {
+const CYCLE_FRAMES = 4096
+const SINE = cycle((turns) => Math.sin(2 * Math.PI * turns))
+const SOFT_SAW = cycle((turns) => {
   let level = 0
   for (let overtone = 1; overtone <= 14; overtone += 1) {
-    level += (0.78 ** overtone / overtone) * Math.sin((TURN * overtone * i) / CYCLE_FRAMES)
+    level += (0.78 ** overtone / overtone) * Math.sin(2 * Math.PI * overtone * turns)
   }
   return level / 3
 })
 
-/** @returns where in the cycle it has come to */
-function addCycles(samples: Float32Array, from: number, step: number): number {
-  let at = from
-  for (let i = 0; i < samples.length; i += 1) {
-    const before = Math.floor(at)
-    const level = SAW[before] as number
-    samples[i] = (samples[i] as number) + level + (at - before) * ((SAW[before + 1] as number) - level)
-    at += step
-    if (at >= CYCLE_FRAMES) at -= CYCLE_FRAMES
-  }
-  return at
+/** A wave after some turns, between two samples of its cycle. */
+function waveAt(wave: Float32Array, turns: number): number {
+  const at = turns * CYCLE_FRAMES
+  const before = Math.floor(at)
+  // A power of two: the turns that are done are masked away.
+  const i = before & (CYCLE_FRAMES - 1)
+  const level = wave[i] as number
+  return level + (at - before) * ((wave[i + 1] as number) - level)
+}
+
+/** How long strings sound after their note. */
+export const STRINGS_RELEASE_SECONDS = 1.2
+
+/** Strings: three of them, a little out of tune with each other. */
+export function strings(note: Note): Voice {
+  const [first, second, third] = [0.9971, 1, 1.0031].map((detune) => (detune * note.pitch) / note.rate) as [
+    number,
+    number,
+    number,
+  ]
+  let frame = 0
+  return voice(note, { attack: 0.7, release: STRINGS_RELEASE_SECONDS }, (samples) => {
+    for (let i = 0; i < samples.length; i += 1) {
+      const at = frame + i
+      samples[i] =
+        waveAt(SOFT_SAW, first * at) + waveAt(SOFT_SAW, second * at + 0.17) + waveAt(SOFT_SAW, third * at + 0.34)
+    }
+    frame += samples.length
+  })
 }
 
 /** An electric piano: a sine that bends another one, ever less. */
 export function piano(note: Note): Voice {
   const { rate, pitch } = note
   const [fall, soften] = [Math.exp(-2.6 / rate), Math.exp(-5.5 / rate)]
-  const [step, bellStep] = [(TURN * pitch) / rate, (TURN * pitch * 14) / rate]
-  const last = { phase: 0, bell: 0, level: 1, bend: 1.7 }
+  const step = pitch / rate
+  const last = { turns: 0, level: 1, bend: 0.27 }
   return voice(note, { attack: 0.004, release: 0.25 }, (samples) => {
-    let { phase, bell, level, bend } = last
+    let { turns, level, bend } = last
     for (let i = 0; i < samples.length; i += 1) {
-      samples[i] = level * Math.sin(phase + bend * (Math.sin(phase) + 0.09 * Math.sin(bell)))
-      phase += step
-      bell += bellStep
+      samples[i] = level * waveAt(SINE, turns + bend * (waveAt(SINE, turns) + 0.09 * waveAt(SINE, 14 * turns)))
+      turns += step
       level *= fall
       bend *= soften
     }
-    Object.assign(last, { phase, bell, level, bend })
+    Object.assign(last, { turns, level, bend })
   })
 }
 
@@ -125,17 +129,17 @@ export function piano(note: Note): Voice {
 export function bass(note: Note): Voice {
   const { rate, pitch } = note
   const fall = Math.exp(-1.8 / rate)
-  const step = (TURN * pitch) / rate
-  const last = { phase: 0, level: 1 }
+  const step = pitch / rate
+  const last = { turns: 0, level: 1 }
   return voice(note, { attack: 0.008, release: 0.08 }, (samples) => {
-    let { phase, level } = last
+    let { turns, level } = last
     for (let i = 0; i < samples.length; i += 1) {
-      const sound = Math.sin(phase) + 0.35 * Math.sin(2 * phase) + 0.12 * Math.sin(3 * phase)
+      const sound = waveAt(SINE, turns) + 0.35 * waveAt(SINE, 2 * turns) + 0.12 * waveAt(SINE, 3 * turns)
       samples[i] = Math.tanh(1.4 * level * sound)
-      phase += step
+      turns += step
       level *= fall
     }
-    Object.assign(last, { phase, level })
+    Object.assign(last, { turns, level })
   })
 }
 
@@ -143,17 +147,17 @@ export function bass(note: Note): Voice {
 export function kick(note: Note): Voice {
   const { rate, pitch } = note
   const [fall, drop] = [Math.exp(-7 / rate), Math.exp(-38 / rate)]
-  const step = (TURN * pitch) / rate
-  const last = { phase: 0, level: 1, above: 4.2 }
+  const step = pitch / rate
+  const last = { turns: 0, level: 1, above: 4.2 }
   return voice(note, { attack: 0.002, release: 0.05 }, (samples) => {
-    let { phase, level, above } = last
+    let { turns, level, above } = last
     for (let i = 0; i < samples.length; i += 1) {
-      samples[i] = level * Math.sin(phase)
-      phase += step * (1 + above)
+      samples[i] = level * waveAt(SINE, turns)
+      turns += step * (1 + above)
       above *= drop
       level *= fall
     }
-    Object.assign(last, { phase, level, above })
+    Object.assign(last, { turns, level, above })
   })
 }
 
@@ -162,19 +166,19 @@ export function snare(note: Note): Voice {
   const { rate, pitch } = note
   const random = noise(Math.round(pitch))
   const [wiresFall, skinFall] = [Math.exp(-17 / rate), Math.exp(-26 / rate)]
-  const step = (TURN * pitch) / rate
-  const last = { phase: 0, wires: 0.5, skin: 0.6, before: 0 }
+  const step = pitch / rate
+  const last = { turns: 0, wires: 0.5, skin: 0.6, before: 0 }
   return voice(note, { attack: 0.001, release: 0.03 }, (samples) => {
-    let { phase, wires, skin, before } = last
+    let { turns, wires, skin, before } = last
     for (let i = 0; i < samples.length; i += 1) {
       const sample = random()
-      samples[i] = wires * (sample - 0.6 * before) + skin * Math.sin(phase)
+      samples[i] = wires * (sample - 0.6 * before) + skin * waveAt(SINE, turns)
       before = sample
-      phase += step
+      turns += step
       wires *= wiresFall
       skin *= skinFall
     }
-    Object.assign(last, { phase, wires, skin, before })
+    Object.assign(last, { turns, wires, skin, before })
   })
 }
 

@@ -1,14 +1,14 @@
 import { extname } from 'node:path'
 import { exec, fromFile, type Part, type PipelineStats, pipeline, stage, toFile } from 'threadpipe/pipeline'
 import { PIPE_BYTES } from './block.ts'
+import type { Encoded } from './encoder.ts'
 import { decodeArgs, encodeArgs } from './ffmpeg.ts'
 import type { Job, Sound } from './job.ts'
 import type { Measures } from './master.ts'
 import type { OneThreadRun, OneThreadTask } from './stages/one-thread.ts'
 
 export interface ThreadedRun {
-  /** The SHA-256 of the WAV file, in hex. */
-  sha256: string
+  encoded: Encoded
   measures: Measures
   stats: PipelineStats
   /** Until the first byte flowed: the start of the threads, in seconds. */
@@ -34,7 +34,7 @@ export async function runOnThreads(job: Job, sound: Sound, target: string, optio
   const { values, stats, elapsedMs } = await pipeline(parts, { capacity: PIPE_BYTES, ...options }).finished
   const returned = (name: string): unknown => values[parts.findIndex((part) => part.name === name)]
   return {
-    sha256: returned('encode') as string,
+    encoded: returned('encode') as Encoded,
     measures: returned('master') as Measures,
     stats,
     startSeconds: (elapsedMs - stats.elapsedMs) / 1000,

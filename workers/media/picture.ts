@@ -34,6 +34,7 @@ const FAMILY = 'Inter for pictures'
 /** What the colours tell apart, in dB, and what the curve does, in LUFS. */
 const RANGE_DB = 90
 const SHADES = 255
+const QUIETEST_DB = -140
 const [QUIETEST, LOUDEST] = [-50, 0]
 const FREQUENCIES = [50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000]
 const SECONDS_STEPS = [0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600]
@@ -52,7 +53,7 @@ export function picture({ spectrogram, loudness }: Measures, { title, subtitle, 
   text(context, title, SPECTROGRAM.x, 44, { size: 22, weight: 600 })
   text(context, subtitle, SPECTROGRAM.x, 72, { size: 14, color: FAINT })
 
-  const topDb = 10 * Math.ceil(highest(spectrogram.levels) / 10)
+  const topDb = 10 * Math.ceil(decibels(highest(spectrogram.powers)) / 10)
   drawSpectrogram(context, spectrogram, seconds, topDb)
   drawColors(context, topDb)
   drawLoudness(context, loudness, seconds)
@@ -61,14 +62,14 @@ export function picture({ spectrogram, loudness }: Measures, { title, subtitle, 
 }
 
 function drawSpectrogram(context: SKRSContext2D, spectrogram: Spectrogram, seconds: number, topDb: number): void {
-  const { bands, columns, startSeconds, secondsPerColumn, levels } = spectrogram
+  const { bands, columns, startSeconds, secondsPerColumn, powers } = spectrogram
   const rows = bands.length
   const image = createCanvas(columns, rows)
   const pixels = image.getContext('2d').createImageData(columns, rows)
   const colors = Array.from({ length: SHADES + 1 }, (_, i) => Uint8Array.of(...colorOf(i / SHADES), 255))
   for (let column = 0; column < columns; column += 1) {
     for (let row = 0; row < rows; row += 1) {
-      const level = levels[column * rows + (rows - 1 - row)] as number
+      const level = decibels(powers[column * rows + (rows - 1 - row)] as number)
       const share = Math.min(1, Math.max(0, 1 + (level - topDb) / RANGE_DB))
       pixels.data.set(colors[Math.round(share * SHADES)] as Uint8Array, 4 * (row * columns + column))
     }
@@ -209,8 +210,13 @@ function line(
   context.stroke()
 }
 
-function highest(levels: Float32Array): number {
-  return levels.reduce((most, level) => Math.max(most, level), -RANGE_DB)
+function highest(powers: Float32Array): number {
+  return powers.reduce((most, power) => Math.max(most, power), 0)
+}
+
+/** Silence is quiet, not minus infinity. */
+function decibels(power: number): number {
+  return Math.max(QUIETEST_DB, 10 * Math.log10(power))
 }
 
 /** A number with a real minus. */

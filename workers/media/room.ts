@@ -2,14 +2,14 @@ import type { Responses } from './convolver.ts'
 import { noise } from './noise.ts'
 
 /** How long a room rings until it is 60 dB quieter, in seconds. */
-const DECAY_SECONDS = 2.2
+const DECAY_SECONDS = 2.3
 /** Where the response ends, faded out. */
 export const ROOM_SECONDS = 2.6
-const FADE_SECONDS = 0.2
+const FADE_SECONDS = 0.4
 /** The first wall is some metres off. */
 const PREDELAY_SECONDS = 0.014
 /** How loud what comes back is, beside the direct sound: the root of its energy. */
-const WET = 0.42
+const WET = 0.38
 /** The air and the curtains take the high notes first: where they begin to, in Hz, at the start and at the end. */
 const [BRIGHT_HZ, DULL_HZ] = [9000, 900]
 

@@ -9,8 +9,8 @@ export interface Spectrogram {
   /** Where the first column begins: before the sound, since its window is longer than a column. */
   startSeconds: number
   secondsPerColumn: number
-  /** Column by column, in dB: 0 is a sine at full scale on both sides. */
-  levels: Float32Array
+  /** Column by column, the power of each band: 1 is a sine at full scale on both sides. */
+  powers: Float32Array
 }
 
 /** The window that is looked through: long enough to tell low notes apart. */
@@ -20,8 +20,6 @@ const BANDS = 420
 const [LOWEST_HZ, HIGHEST_HZ] = [30, 20_000]
 /** When there are more, each two become one: a picture of an hour is as wide as that of a minute. */
 const MAX_COLUMNS = 2400
-/** Silence is as quiet as this, in dB, not minus infinity. */
-const FLOOR_DB = -140
 
 /** Makes a spectrogram of both channels together. */
 export class SpectrogramMeter {
@@ -63,13 +61,12 @@ export class SpectrogramMeter {
       this.#makeRoom()
       this.#endColumn()
     }
-    const used = this.#powers.subarray(0, this.#columns * BANDS)
     return {
       bands: this.#bands,
       columns: this.#columns,
       startSeconds: (HOP_FRAMES - WINDOW_FRAMES) / 2 / this.#rate,
       secondsPerColumn: (this.#hopsPerColumn * HOP_FRAMES) / this.#rate,
-      levels: Float32Array.from(used, (power) => Math.max(FLOOR_DB, 10 * Math.log10(power))),
+      powers: this.#powers.slice(0, this.#columns * BANDS),
     }
   }
 

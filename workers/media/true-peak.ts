@@ -22,14 +22,15 @@ const PHASES = 4
 /** Samples that one between them is made of. */
 const TAPS = 12
 
-const FACTORS: readonly Float64Array[] = Array.from({ length: PHASES }, (_, phase) => factors(phase / PHASES))
+/** Of the levels between two samples. */
+const FACTORS = Array.from({ length: PHASES - 1 }, (_, i) => factors((i + 1) / PHASES))
 
 /** The factors for a level that lies `shift` of a sample after the sixth of the samples it is made of. */
 function factors(shift: number): Float64Array {
   const half = TAPS / 2
   return Float64Array.from({ length: TAPS }, (_, tap) => {
     const x = tap - (half - 1) - shift
-    const sinc = x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x)
+    const sinc = Math.sin(Math.PI * x) / (Math.PI * x)
     return sinc * Math.cos((Math.PI * x) / (2 * half)) ** 2
   })
 }
@@ -38,6 +39,7 @@ function peakOf(window: Float32Array, samples: Float32Array): number {
   window.copyWithin(0, BLOCK_FRAMES)
   window.set(samples, TAPS - 1)
   let peak = 0
+  for (let i = 0; i < BLOCK_FRAMES; i += 1) peak = Math.max(peak, Math.abs(samples[i] as number))
   for (const phase of FACTORS) {
     for (let i = 0; i < BLOCK_FRAMES; i += 1) {
       let level = 0

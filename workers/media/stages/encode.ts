@@ -1,13 +1,13 @@
 import type { StageIO } from 'threadpipe/pipeline'
-import { eachBlock } from '../block.ts'
-import { Encoder } from '../encoder.ts'
+import { filterBlocks } from '../block.ts'
+import { type Encoded, Encoder } from '../encoder.ts'
 import type { Sound } from '../job.ts'
 import { ENCODED_BYTES } from '../wav-samples.ts'
 
-/** Makes the bytes of a WAV file. @returns their SHA-256, in hex */
-export default function encode({ input, output, data: sound }: StageIO<Sound>): string {
+/** Makes the bytes of a WAV file. */
+export default function encode({ input, output, data: sound }: StageIO<Sound>): Encoded {
   const encoder = new Encoder(sound)
   output.writeSync(encoder.header)
-  eachBlock(input, (block) => output.writeInPlaceSync(ENCODED_BYTES, (bytes) => encoder.encode(block, bytes)))
-  return encoder.digest()
+  filterBlocks(input, output, ENCODED_BYTES, (block, bytes) => encoder.encode(block, bytes))
+  return encoder.result()
 }

@@ -5,7 +5,7 @@ import { fdReader, fdWriter } from 'threadpipe/node'
 import type { StageIO } from 'threadpipe/pipeline'
 import { newBlock, type Source } from '../block.ts'
 import { Convolver } from '../convolver.ts'
-import { Encoder } from '../encoder.ts'
+import { type Encoded, Encoder } from '../encoder.ts'
 import { decodeArgs, encodeArgs } from '../ffmpeg.ts'
 import type { Job, Sound } from '../job.ts'
 import { Master, type Measures } from '../master.ts'
@@ -17,13 +17,12 @@ import { ENCODED_BYTES } from '../wav-samples.ts'
 export interface OneThreadTask {
   job: Job
   sound: Sound
-  /** Names of files that there are not: for what ffmpeg decodes, for the WAV file, for what ffmpeg encodes. Whoever asked removes them. */
+  /** Files to write: what ffmpeg decodes, the WAV file, what ffmpeg encodes. Whoever asks for them removes them. */
   files: { decoded: string; wav: string; encoded: string }
 }
 
 export interface OneThreadRun {
-  /** The SHA-256 of the WAV file, in hex. */
-  sha256: string
+  encoded: Encoded
   measures: Measures
   /** How long it took, and each kind of work in it, by the names of the stages. */
   elapsedSeconds: number
@@ -60,7 +59,7 @@ export default function oneThread({ data: { job, sound, files } }: StageIO<OneTh
     const convolver = watch.time('reverb', () => new Convolver(room(sound.rate)))
     const master = new Master(sound.rate)
     const encoder = new Encoder(sound)
-    const file = fdWriter(open(files.wav, 'wx'))
+    const file = fdWriter(open(files.wav, 'w'))
     const [dry, wet, finished, bytes] = [newBlock(), newBlock(), newBlock(), new Uint8Array(ENCODED_BYTES)]
     watch.time('write', () => file.writeSync(encoder.header))
     while (watch.time(name, () => source.next(dry))) {
@@ -75,7 +74,7 @@ export default function oneThread({ data: { job, sound, files } }: StageIO<OneTh
       watch.time('ffmpeg', () => execFileSync('ffmpeg', encodeArgs(files.wav, files.encoded, ending), NO_OUTPUT))
     }
     const elapsedSeconds = (performance.now() - startedMs) / 1000
-    return { sha256: encoder.digest(), measures, elapsedSeconds, stageSeconds: watch.seconds }
+    return { encoded: encoder.result(), measures, elapsedSeconds, stageSeconds: watch.seconds }
   } finally {
     for (const fd of opened) closeSync(fd)
   }

@@ -1,5 +1,5 @@
 import type { StageIO } from 'threadpipe/pipeline'
-import { filterBlocks } from '../block.ts'
+import { mapBlocks } from '../block.ts'
 import { Convolver } from '../convolver.ts'
 import type { Sound } from '../job.ts'
 import { room } from '../room.ts'
@@ -7,5 +7,5 @@ import { room } from '../room.ts'
 /** Puts sound into a room. */
 export default function reverb({ input, output, data: { rate } }: StageIO<Sound>): void {
   const convolver = new Convolver(room(rate))
-  filterBlocks(input, output, (from, to) => convolver.process(from, to))
+  mapBlocks(input, output, (from, to) => convolver.process(from, to))
 }
