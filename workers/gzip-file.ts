@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, renameSync, rmSync, statSync } from 'node:fs'
+import { createReadStream, renameSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { pipeline as connect } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { fromFile, type PipelineStats, parallel, pipeline, toFile } from 'threadpipe/pipeline'
 import { tableOf } from '../src/command/table.ts'
+import type { Audience } from './media/perform.ts'
+import { withFolderBeside } from './scratch-folder.ts'
 
 const GZIP = new URL('../src/command/built-in/gzip.ts', import.meta.url)
 
@@ -17,31 +20,29 @@ const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 export async function gzipFile(
   source: string,
   target: string,
-  { signal, onStep }: { signal: AbortSignal; onStep: (step: string) => void },
+  { signal, onStep, ...audience }: Audience,
 ): Promise<string> {
   const size = statSync(source).size
-  const part = `${target}.${process.pid}.part`
   const onProgress = ({ parts }: PipelineStats): void => {
     const done = parts[0]?.bytesOut ?? 0
-    onStep(`${size === 0 ? 100 : Math.floor((100 * done) / size)} % of ${megabytes(size)}`)
+    audience.onProgress(`${size === 0 ? 100 : Math.floor((100 * done) / size)} % of ${megabytes(size)}`)
   }
   onStep(megabytes(size))
-  try {
-    const parts = [fromFile(source), parallel(GZIP), toFile(part)]
-    const { stats } = await pipeline(parts, { signal, onProgress }).finished
+  return withFolderBeside(target, async (folder) => {
+    const packed = join(folder, basename(target))
+    const { stats } = await pipeline([fromFile(source), parallel(GZIP), toFile(packed)], { signal, onProgress })
+      .finished
     onStep('decompressing it again')
-    const [original, packed, unpacked] = [createHash('sha256'), createHash('sha256'), createHash('sha256')]
+    const [original, unpacked] = [createHash('sha256'), createHash('sha256')]
     await connect(createReadStream(source), original, { signal })
-    await connect(createReadStream(part), packed, { signal })
-    await connect(createReadStream(part), createGunzip(), unpacked, { signal })
-    if (unpacked.digest('hex') !== original.digest('hex')) {
+    await connect(createReadStream(packed), createGunzip(), unpacked, { signal })
+    if (unpacked.digest('hex') !== original.digest('hex'))
       throw new Error('the output does not decompress to the input')
-    }
-    renameSync(part, target)
-    return reportOf(source, target, stats, packed.digest('hex'))
-  } finally {
-    rmSync(part, { force: true })
-  }
+    const digest = createHash('sha256')
+    await connect(createReadStream(packed), digest, { signal })
+    renameSync(packed, target)
+    return reportOf(source, target, stats, digest.digest('hex'))
+  })
 }
 
 function reportOf(source: string, target: string, stats: PipelineStats, sha256: string): string {

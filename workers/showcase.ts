@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { basename, dirname, extname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import ora from 'ora'
-import { PipelineError } from 'threadpipe/pipeline'
 import { gzipFile } from './gzip-file.ts'
 import { PIECE } from './media/music.ts'
 import { type Audience, perform } from './media/perform.ts'
@@ -23,8 +22,9 @@ async function run(args: string[], audience: Audience): Promise<string> {
   const source = positionals[0] === undefined ? undefined : resolve(positionals[0])
   if (source !== undefined && !statSync(source).isFile()) throw new Error(`${source} is not a file`)
   const found = source === undefined ? findMusic(PIECE) : await findSound(source)
-  const target = resolve(values.out ?? defaultTarget(source, found))
-  if (existsSync(target) && !statSync(target).isFile()) throw new Error(`${target} is there, and is not a file`)
+  const target = values.out ?? defaultTarget(source, found)
+  if (existsSync(target) && !statSync(target).isFile())
+    throw new Error(`${resolve(target)} is there, and is not a file`)
   if (found !== null) await checkTarget(target)
   if (values.out === undefined) mkdirSync(dirname(target), { recursive: true })
 
@@ -38,27 +38,24 @@ function defaultTarget(source: string | undefined, found: Found | null): string 
   return `out/${basename(source, extname(source))}-in-a-room.wav`
 }
 
-/** What a part of a pipeline complains of is a matter of the file it reads, or writes; the part's name says which. */
-function wordsOf(error: unknown): string {
-  const message = error instanceof PipelineError ? error.message : (error as Error).message
-  return message.replaceAll(/\s*\n\s*/g, ' ')
-}
-
 const interrupt = new AbortController()
 process.once('SIGINT', () => interrupt.abort())
 const spinner = ora()
 
 try {
-  const onStep = (step: string): void => {
-    spinner.text = step
-    if (!spinner.isSpinning) spinner.start()
-  }
-  const report = await run(process.argv.slice(2), { signal: interrupt.signal, onStep })
+  const report = await run(process.argv.slice(2), {
+    signal: interrupt.signal,
+    onStep: (step) => void spinner.start(step),
+    onProgress: (progress) => {
+      // Where there is no terminal, each would be a line.
+      if (process.stderr.isTTY) spinner.text = progress
+    },
+  })
   spinner.stop()
   console.log(report)
 } catch (error) {
   spinner.stop()
-  console.error(`threadpipe: ${wordsOf(error)}`)
+  console.error(`threadpipe: ${(error as Error).message.replaceAll(/\s*\n\s*/g, ' ')}`)
   const { code } = error as NodeJS.ErrnoException
   if (code?.startsWith('ERR_PARSE_ARGS') === true) console.error(USAGE)
   process.exitCode = interrupt.signal.aborted ? 130 : 1

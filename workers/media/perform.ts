@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { closeSync, createReadStream, openSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, createReadStream, openSync, renameSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { basename, dirname, extname, join } from 'node:path'
 import { pipeline as connect } from 'node:stream/promises'
 import type { PipelineStats } from 'threadpipe/pipeline'
+import { withFolderBeside } from '../scratch-folder.ts'
 import { BLOCK_BYTES, BLOCK_FRAMES } from './block.ts'
 import { ENCODING } from './encoder.ts'
 import type { Job } from './job.ts'
@@ -29,39 +30,40 @@ export interface Audience {
   signal: AbortSignal
   /** Told what is being done. */
   onStep: (step: string) => void
+  /** Told how far that has come, several times a second. */
+  onProgress: (progress: string) => void
 }
 
 /** Does a job on threads and on one thread, checks that both made the same, and draws what was measured. The files appear when all has gone well. */
-export async function perform(job: Job, { signal, onStep }: Audience): Promise<Performance> {
+export async function perform(job: Job, { signal, onStep, ...audience }: Audience): Promise<Performance> {
   const { target, rate } = job
   const sound = soundOf(job)
-  const stem = join(dirname(target), basename(target, extname(target)))
-  const part = (name: string): string => `${target}.${process.pid}.${name}.part`
-  const threadedPart = part('threads')
-  const files = { decoded: part('decoded'), wav: part('wav'), encoded: part('encoded') }
-  try {
+  const ending = extname(target)
+  return withFolderBeside(target, async (folder) => {
+    const made = join(folder, basename(target))
+    const single = join(folder, 'one-thread')
+    const files = { decoded: `${single}-decoded.wav`, wav: `${single}.wav`, encoded: `${single}-encoded${ending}` }
     onStep('warming up')
     await warmUp(signal)
-    const onProgress = (stats: PipelineStats): void => onStep(`on threads: ${secondsDone(stats, rate)} s of sound`)
-    const threaded = await runOnThreads(job, sound, threadedPart, { signal, onProgress })
+    const onProgress = (stats: PipelineStats): void =>
+      audience.onProgress(`on threads: ${secondsDone(stats, rate)} s of sound`)
+    const threaded = await runOnThreads(job, sound, made, { signal, onProgress })
     onStep('on one thread')
-    const single = await runOnOneThread({ job, sound, files }, signal)
+    const compared = await runOnOneThread({ job, sound, files }, signal)
 
     const { encoded } = threaded
-    if (encoded.sha256 !== single.encoded.sha256) throw new Error('threads and one thread made different sound')
-    if (extname(target) === '.wav') {
-      if ((await digestOf(threadedPart)) !== encoded.sha256) throw new Error('the file is not what was made')
-      if (sound.frames === null) completeHeader(threadedPart, rate, encoded.frames)
+    if (encoded.sha256 !== compared.encoded.sha256) throw new Error('threads and one thread made different sound')
+    if (ending === '.wav') {
+      if ((await digestOf(made)) !== encoded.sha256) throw new Error('the file is not what was made')
+      if (sound.frames === null) completeHeader(made, rate, encoded.frames)
     }
     onStep('drawing')
-    const drawn = `${stem}.png`
+    const drawn = join(dirname(target), `${basename(target, ending)}.png`)
     writeFileSync(drawn, picture(threaded.measures, captionOf(job, threaded)))
-    const [bytes, sha256] = [statSync(threadedPart).size, await digestOf(threadedPart)]
-    renameSync(threadedPart, target)
-    return { job, threaded, single, drawn, bytes, sha256 }
-  } finally {
-    for (const file of [threadedPart, ...Object.values(files)]) rmSync(file, { force: true })
-  }
+    const [bytes, sha256] = [statSync(made).size, await digestOf(made)]
+    renameSync(made, target)
+    return { job, threaded, single: compared, drawn, bytes, sha256 }
+  })
 }
 
 function secondsDone({ parts }: PipelineStats, rate: number): number {
