@@ -1,0 +1,20 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+/** Lends `work` a folder beside a file that is to appear: on the same file system, so that what is finished can be moved. It is gone afterwards. */
+export async function withFolderBeside<T>(target: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = folderBeside(target)
+  try {
+    return await work(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function folderBeside(target: string): string {
+  try {
+    return mkdtempSync(join(dirname(target), '.threadpipe-'))
+  } catch (error) {
+    throw new Error(`${target} cannot be written: ${(error as Error).message}`)
+  }
+}
