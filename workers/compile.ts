@@ -43,10 +43,10 @@ export async function compileTree(from: URL, files: readonly string[], to: URL):
   await promisify(execFile)(process.execPath, [path('node_modules/typescript/bin/tsc'), '-p', config])
 }
 
-/** This package's manifest for a folder of plain JavaScript. */
-export function writeManifest(folder: URL): void {
+/** This package's manifest for a folder of plain JavaScript. Of two folders with the same version the compiler takes only one. */
+export function writeManifest(folder: URL, version?: string): void {
   const manifest = JSON.parse(readFileSync(path('package.json'), 'utf8')) as Record<string, unknown>
-  const { name, version, type, exports, imports } = manifest
-  const kept = JSON.stringify({ name, version, type, exports, imports })
+  const { name, type, exports, imports } = manifest
+  const kept = JSON.stringify({ name, version: version ?? manifest['version'], type, exports, imports })
   writeFileSync(path('package.json', folder), kept.replaceAll(/(\.\/src\/[^"]*)\.ts"/g, '$1.js"'))
 }

@@ -17,16 +17,16 @@ const PACKAGE = new URL('../..', import.meta.url)
 
 /** Makes the mutants, in a folder for all of them. @returns the folder of each mutant's package, by name */
 export async function plant(folder: URL): Promise<Map<string, string>> {
-  const roots = new Map(MUTANTS.map((mutant, i) => [mutant.name, mutate(mutant, new URL(`${i}/`, folder))]))
+  const roots = new Map(MUTANTS.map((mutant, i) => [mutant.name, mutate(mutant, new URL(`${i}/`, folder), `0.0.${i}`)]))
   const files = ['index.ts', 'layout.ts', 'platform/node.ts']
   const entries = MUTANTS.flatMap((_, i) => files.map((file) => `${i}/src/${file}`))
   await compileTree(folder, entries, folder)
   return roots
 }
 
-function mutate({ name, file, find, replace }: Mutant, root: URL): string {
+function mutate({ name, file, find, replace }: Mutant, root: URL, version: string): string {
   cpSync(new URL('src', PACKAGE), new URL('src', root), { recursive: true })
-  writeManifest(root)
+  writeManifest(root, version)
   const url = new URL(`src/${file}`, root)
   const source = readFileSync(url, 'utf8')
   const places = source.split(find).length - 1
