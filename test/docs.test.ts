@@ -1,0 +1,138 @@
+import { execFile } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { COMPILED_ARGS, type Compiled, compile } from '../workers/compile.ts'
+
+/**
+ * Every block of code in the documents, as it stands: JavaScript is run, in a folder in which the package is installed, and so are commands. Commands of
+ * this repository, which take it whole, must be scripts that there are; what they run has tests of its own.
+ */
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const LIMIT_MS = 60_000
+const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', ...readdirSync(join(ROOT, 'docs')).map((name) => join('docs', name))]
+  .concat('bench/README.md')
+  .filter((name) => name.endsWith('.md'))
+
+interface Block {
+  readonly at: string
+  readonly language: string
+  readonly code: string
+}
+
+function blocksOf(document: string): Block[] {
+  const text = readFileSync(join(ROOT, document), 'utf8')
+  return [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(({ 1: language = '', 2: code = '', index }) => ({
+    at: `${document}:${text.slice(0, index).split('\n').length}`,
+    language,
+    code,
+  }))
+}
+
+const blocks = DOCUMENTS.flatMap(blocksOf)
+const named = (...languages: string[]): Block[] => blocks.filter(({ language }) => languages.includes(language))
+/** What the comments behind `console.log(…)` say that it prints. */
+const promised = (code: string): string[] =>
+  [...code.matchAll(/console\.log\(.*\) \/\/ (.*)$/gm)].map(([, text = '']) => text)
+/** Commands of the shell, without the words behind them. */
+const commands = named('sh').flatMap(({ at, code }) =>
+  code
+    .split('\n')
+    .map((line) => ({ at, command: line.replace(/\s+#.*$/, '').trim() }))
+    .filter(({ command }) => command !== ''),
+)
+const isOurs = (command: string): boolean => /^(npm|npx vitest|git clone) /.test(command)
+
+let compiled: Compiled
+let folder: string
+
+beforeAll(async () => {
+  compiled = await compile(
+    'docs',
+    ['index', 'node', 'web', 'pipeline', 'command'].map((name) => `src/${name}.ts`),
+  )
+  folder = mkdtempSync(join(tmpdir(), 'threadpipe-'))
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(fileURLToPath(compiled.root), join(folder, 'node_modules/threadpipe'))
+  mkdirSync(join(folder, 'bin'))
+  const command = [process.execPath, ...COMPILED_ARGS, fileURLToPath(new URL('src/command.js', compiled.root))]
+  writeFileSync(join(folder, 'bin/threadpipe'), `#!/bin/sh\nexec ${command.join(' ')} "$@"\n`)
+  chmodSync(join(folder, 'bin/threadpipe'), 0o755)
+  // What examples read.
+  copyFileSync(process.execPath, join(folder, 'input'))
+}, LIMIT_MS)
+
+afterAll(() => {
+  compiled?.remove()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const env = () => ({
+  ...process.env,
+  NODE_OPTIONS: '',
+  PATH: `${join(folder, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`,
+})
+
+test('there is no block that nobody runs', () => {
+  const unknown = blocks.filter(({ language }) => !['js', 'sh', 'text', 'mermaid'].includes(language))
+  expect(unknown.map(({ at, language }) => `${at}: ${language}`)).toEqual([])
+  expect(named('js').length).toBeGreaterThan(0)
+})
+
+describe('JavaScript', () => {
+  test.each(named('js').map(({ at, code }) => [at, code]))(
+    '%s',
+    async (at, code) => {
+      // A block whose first line names its file is that file: others import it.
+      const [, name = `${at.replaceAll(/\W/g, '-')}.mjs`] = /^\/\/ (\S+\.m?js)$/m.exec(code.split('\n')[0] ?? '') ?? []
+      writeFileSync(join(folder, name), code)
+      const args = [...COMPILED_ARGS, join(folder, name)]
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
+        cwd: folder,
+        env: env(),
+        timeout: LIMIT_MS,
+      })
+      expect(stderr).toBe('')
+      expect(stdout.split('\n')).toEqual(expect.arrayContaining(promised(code)))
+    },
+    LIMIT_MS,
+  )
+})
+
+describe('commands', () => {
+  test.each(commands.filter(({ command }) => !isOurs(command)).map(({ at, command }) => [at, command]))(
+    '%s: %s',
+    async (_, command) => {
+      const options = { cwd: folder, env: env(), timeout: LIMIT_MS, maxBuffer: 2 ** 28, encoding: 'buffer' as const }
+      await promisify(execFile)('bash', ['-ec', command], options)
+    },
+    LIMIT_MS,
+  )
+
+  test('those of this repository are there', () => {
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>
+    }
+    const ours = commands.filter(({ command }) => isOurs(command))
+    expect(ours.length).toBeGreaterThan(0)
+    for (const { at, command } of ours) {
+      for (const [, name] of command.matchAll(/npm (?:run )?([\w:]+)/g)) {
+        if (name !== 'ci' && name !== 'run') expect(Object.keys(scripts), `${at}: ${command}`).toContain(name)
+      }
+    }
+  })
+})
