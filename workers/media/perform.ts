@@ -34,8 +34,17 @@ export interface Audience {
   onProgress: (progress: string) => void
 }
 
+export interface Comparison {
+  /** Whether the threads are warmed up first, for a fair comparison of times; true by default. */
+  warm?: boolean
+}
+
 /** Does a job on threads and on one thread, checks that both made the same, and draws what was measured. The files appear when all has gone well. */
-export async function perform(job: Job, { signal, onStep, ...audience }: Audience): Promise<Performance> {
+export async function perform(
+  job: Job,
+  { signal, onStep, ...audience }: Audience,
+  { warm = true }: Comparison = {},
+): Promise<Performance> {
   const { target, rate } = job
   const sound = soundOf(job)
   const ending = extname(target)
@@ -43,8 +52,11 @@ export async function perform(job: Job, { signal, onStep, ...audience }: Audienc
     const made = join(folder, basename(target))
     const single = join(folder, 'one-thread')
     const files = { decoded: `${single}-decoded.wav`, wav: `${single}.wav`, encoded: `${single}-encoded${ending}` }
-    onStep('warming up')
-    await warmUp(signal)
+    if (warm) {
+      onStep('warming up')
+      await warmUp(signal)
+    }
+    onStep('on threads')
     const onProgress = (stats: PipelineStats): void =>
       audience.onProgress(`on threads: ${secondsDone(stats, rate)} s of sound`)
     const threaded = await runOnThreads(job, sound, made, { signal, onProgress })

@@ -1,11 +1,10 @@
-import { closeSync, openSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { extname } from 'node:path'
-import { fdReader } from 'threadpipe/node'
 import { ENCODED_ENDINGS, hasFfmpeg, probeRate } from './ffmpeg.ts'
 import type { Job, Origin, Sound } from './job.ts'
 import { framesOf, type Piece } from './music.ts'
 import { framesWithRoom } from './sources.ts'
-import { isWav, readWavHeader, UnreadCodingError, type WavFormat } from './wav-header.ts'
+import { isWav, readWavHeader, SAMPLE_BYTES, UnreadCodingError, type WavFormat } from './wav-header.ts'
 
 /** The kinds of files that sound can be written to. */
 const ENDINGS = ['.wav', ...ENCODED_ENDINGS]
@@ -50,11 +49,23 @@ export function soundOf({ rate, frames }: Found): Sound {
   return { rate, frames: frames === null ? null : framesWithRoom(frames, rate) }
 }
 
-/** The format of a WAV file; null if it is none. */
+/** The format of a WAV file; null if it is none. @throws Error if it is shorter than its header says */
 function wavFormatOf(path: string): WavFormat | null {
   const file = openSync(path, 'r')
   try {
-    return isWav(file) ? readWavHeader(fdReader(file)) : null
+    if (!isWav(file)) return null
+    let headerBytes = 0
+    const format = readWavHeader({
+      readSync(target) {
+        const n = readSync(file, target, 0, target.length, headerBytes)
+        headerBytes += n
+        return n === 0 && target.length > 0 ? null : n
+      },
+    })
+    const { frames, channels, coding } = format
+    const there = Math.floor((fstatSync(file).size - headerBytes) / (channels * SAMPLE_BYTES[coding]))
+    if (frames !== null && there < frames) throw new Error(`it ends after ${there} of its ${frames} frames`)
+    return format
   } finally {
     closeSync(file)
   }
