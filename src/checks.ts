@@ -9,6 +9,7 @@ export interface WaitOptions {
   timeout?: number
 }
 
+/** How long an awaited call may wait, and what cancels it. */
 export interface AsyncWaitOptions extends WaitOptions {
   /** Cancels the operation when it fires. */
   signal?: AbortSignal
@@ -16,7 +17,9 @@ export interface AsyncWaitOptions extends WaitOptions {
 
 /** What crosses threads: give it to `workerData`, `postMessage` or `structuredClone`, and rebuild the half there with `from`. */
 export interface PipeHandle {
+  /** All of the pipe's state. */
   readonly memory: SharedArrayBuffer
+  /** Which half of it. */
   readonly half: Half
 }
 

@@ -22,6 +22,7 @@ export type PipeErrorCode =
  * - `ERR_PIPE_SHORT_BUFFER`: a target is too small for what was asked (Go's `io.ErrShortBuffer`).
  */
 export class PipeError extends Error {
+  /** What callers tell errors apart by. */
   readonly code: PipeErrorCode
   /** Bytes that readers had taken when a write failed (C18). */
   declare bytesWritten?: number
@@ -52,6 +53,7 @@ class AbortError extends Error {
   }
 }
 
+/** A half of a pipe, by name. */
 export type Half = 'reader' | 'writer'
 
 const CANNOT = { reader: 'Cannot read from the pipe', writer: 'Cannot write to the pipe' } as const

@@ -33,7 +33,9 @@ type MakeOperation = (memory: PipeMemory, owner: number, turn: Turn) => Operatio
 
 /** What both halves can do: end the pipe, and look at it. Subclasses add what they move bytes with. */
 export abstract class PipeHalf<H extends Half> implements PipeHandle {
+  /** All of the pipe's state. */
   readonly memory: SharedArrayBuffer
+  /** Which half of it. */
   readonly half: H
   readonly #memory: PipeMemory
   readonly #turn = new Turn()

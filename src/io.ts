@@ -8,21 +8,25 @@ import { addProgress, beforeCall, PipeError, sayProgress } from './errors.ts'
 
 /** What bytes are read from, blocking. Gives the number of bytes read into `target`, `null` at the end. */
 export interface ReaderSync {
+  /** Fills `target`, or a part of it, and blocks until it has. @returns bytes; null at the end */
   readSync(target: Uint8Array): number | null
 }
 
 /** What bytes are written to, blocking. Takes all of `source`, and gives its length. */
 export interface WriterSync {
+  /** Writes all of `source`, and blocks until it has. @returns bytes */
   writeSync(source: Uint8Array): number
 }
 
 /** What bytes are read from, awaited. Gives the number of bytes read into `target`, `null` at the end. */
 export interface Reader {
+  /** Fills `target`, or a part of it. @returns bytes; null at the end */
   read(target: Uint8Array): Promise<number | null>
 }
 
 /** What bytes are written to, awaited. Takes all of `source`, and gives its length. */
 export interface Writer {
+  /** Writes all of `source`. @returns bytes */
   write(source: Uint8Array): Promise<number>
 }
 
@@ -40,11 +44,13 @@ export interface ReaderFromSync {
 
 /** The awaited twin of {@link WriterToSync}. */
 export interface WriterTo {
+  /** Writes all there is, up to the end, to `destination`. @returns bytes */
   writeTo(destination: Writer): Promise<number>
 }
 
 /** The awaited twin of {@link ReaderFromSync}. */
 export interface ReaderFrom {
+  /** Reads `source` up to its end. @returns bytes */
   readFrom(source: Reader): Promise<number>
 }
 

@@ -4,6 +4,7 @@ import { createMemory } from './memory.ts'
 import { PipeReader } from './reader.ts'
 import { PipeWriter } from './writer.ts'
 
+/** The sizes of a pipe. */
 export interface PipeOptions {
   /**
    * Bytes that a write may leave unread when it returns; 0, the default, is a rendezvous: none. With more, the pipe is a buffered byte stream as

@@ -37,8 +37,11 @@ export interface PipeStats {
   buffered: number
   /** Bytes that may be stored: the option `capacity`. */
   capacity: number
+  /** Whether the writer has ended: closed, with or without an error, or by the death of its threads. */
   writerClosed: boolean
+  /** Whether the reader has ended, likewise. */
   readerClosed: boolean
+  /** Whether the pipe was aborted. */
   aborted: boolean
 }
 

@@ -6,11 +6,13 @@ import type { Reader, ReaderSync, Writer, WriterSync } from '../io.ts'
 
 /** A file descriptor to read from, blocking and awaited. */
 export interface FileReader extends ReaderSync, Reader {
+  /** The descriptor, which stays the caller's to close. */
   readonly fd: number
 }
 
 /** A file descriptor to write to, blocking and awaited. */
 export interface FileWriter extends WriterSync, Writer {
+  /** The descriptor, which stays the caller's to close. */
   readonly fd: number
 }
 

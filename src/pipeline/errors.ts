@@ -30,6 +30,7 @@ export class PipelineError extends Error {
 export class ExecError extends Error {
   /** Its exit code; null if a signal ended it. */
   readonly exitCode: number | null
+  /** The signal that ended it; null if it exited by itself. */
   readonly signal: NodeJS.Signals | null
   /** The last of what it wrote to its standard error. */
   readonly stderr: string
@@ -49,6 +50,7 @@ export class ExecError extends Error {
 
 /** What a pipeline rejects with that was called off through its `signal`, or by `abort()` without an error: named and coded as Node names its own. */
 export class AbortError extends Error {
+  /** What Node gives its own. */
   readonly code = 'ABORT_ERR'
 
   constructor(options?: ErrorOptions) {

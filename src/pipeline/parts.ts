@@ -26,6 +26,7 @@ export type ParallelFunction<Data = unknown> = (
   data: Data,
 ) => Uint8Array | Promise<Uint8Array>
 
+/** What a `stage` may be given. */
 export interface StageOptions {
   /** Given to the function; whatever `structuredClone` takes. */
   data?: unknown
@@ -33,6 +34,7 @@ export interface StageOptions {
   name?: string
 }
 
+/** What a `parallel` may be given. */
 export interface ParallelOptions extends StageOptions {
   /** How many threads share the chunks; as many as there are cores by default. */
   threads?: number
@@ -40,6 +42,7 @@ export interface ParallelOptions extends StageOptions {
   chunk?: number
 }
 
+/** What an `exec` may be given. */
 export interface ExecOptions {
   /** What errors and figures call it; the command's name by default. */
   name?: string
@@ -47,7 +50,9 @@ export interface ExecOptions {
 
 /** One link of a pipeline, made by `stage`, `parallel`, `exec`, `fromFile`, `toFile`, `fromFd` or `toFd`. */
 export interface Part {
+  /** The function that has made it. */
   readonly kind: 'stage' | 'parallel' | 'exec' | 'fromFile' | 'toFile' | 'fromFd' | 'toFd'
+  /** What errors and figures call it. */
   readonly name: string
 }
 

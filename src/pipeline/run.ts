@@ -21,6 +21,7 @@ import { measure, type PipelineStats } from './stats.ts'
 export interface PipelineResult {
   /** What each part returned: that of a `stage` function; undefined for the other parts, and for one that was left early. */
   readonly values: readonly unknown[]
+  /** The figures at the end. */
   readonly stats: PipelineStats
   /** From the call of `pipeline` to its end, the start of threads included, in ms. */
   readonly elapsedMs: number

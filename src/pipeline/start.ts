@@ -6,6 +6,7 @@ import { checkPool } from './pool.ts'
 import { type PipelineResult, Run } from './run.ts'
 import type { PipelineStats } from './stats.ts'
 
+/** What a pipeline may be given. */
 export interface PipelineOptions {
   /** Bytes that each pipe between two parts holds; 1 MiB by default; 0 = a write waits until its bytes are taken. */
   capacity?: number
@@ -20,6 +21,7 @@ export interface PipelineOptions {
   onProgress?: (stats: PipelineStats) => void
 }
 
+/** A pipeline that runs, or has run. */
 export interface PipelineRun {
   /**
    * Settles when everything has ended, and nothing is left. Rejects with a {@link PipelineError} that names the part that failed first, with its error as the

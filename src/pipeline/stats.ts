@@ -3,24 +3,33 @@ import type { PartPlan } from './parts.ts'
 
 /** What a part has done, and whom it has waited for. */
 export interface PartStats {
+  /** What errors and figures call the part. */
   readonly name: string
+  /** What has made it: `stage`, `parallel`… */
   readonly kind: PartPlan['kind']
+  /** Where it is; `finished` also where it has failed. */
   readonly state: 'starting' | 'running' | 'finished'
   /** How many threads share its work; 0 for a child process and for what the event loop serves. */
   readonly threads: number
+  /** Bytes it has taken from the part before it. */
   readonly bytesIn: number
+  /** Bytes it has given to the part after it. */
   readonly bytesOut: number
   /** Bytes a second since the pipeline began: of its input, or of its output if it has no input. */
   readonly rate: number
   /** Shares of its time so far, from 0 to 1, which make 1 together: what is not waiting counts as computing. */
   readonly computing: number
+  /** The share of its time that it has waited for the part before it. */
   readonly waitingForInput: number
+  /** The share of its time that it has waited for the part after it. */
   readonly waitingForOutput: number
 }
 
+/** What all parts of a run have done so far. */
 export interface PipelineStats {
   /** Since the first byte could flow, in ms; 0 until then. */
   readonly elapsedMs: number
+  /** One for each part, in their order. */
   readonly parts: readonly PartStats[]
   /** The name of the part that the others wait for: that which has computed for the longest time. Undefined until something has run. */
   readonly bottleneck: string | undefined
