@@ -10,7 +10,7 @@ export const bufferedWrites: Scenario = {
   name: 'buffered',
   title: 'Small writes into a buffer of 64 KiB',
   unit: 'ns per write',
-  effort: { rounds: 9, roundMs: 60, warmUpMs: 150 },
+  effort: { rounds: 9, roundMs: 60, warmUpMs: 150, leadMs: 100 },
   ...bySize([1, 16, 64, 256, 1024, 4096], async (size) => [
     await between(buffered, size),
     await between(ringbuf, size),

@@ -10,7 +10,7 @@ export const rendezvous: Scenario = {
   name: 'rendezvous',
   title: 'Handing bytes to another thread, one send after the other',
   unit: 'ns per send',
-  effort: { rounds: 9, roundMs: 60, warmUpMs: 150 },
+  effort: { rounds: 9, roundMs: 60, warmUpMs: 150, leadMs: 100 },
   ...bySize([1, 64, 1024, 4096, 65_536, 1 << 20, 16 << 20], async (size) => [
     await between(blocking, size),
     await between(readInPlace, size),

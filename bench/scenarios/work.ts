@@ -9,7 +9,7 @@ export const work: Scenario = {
   name: 'work',
   title: 'One thread fills, the other hashes',
   unit: 'ns per send',
-  effort: { rounds: 9, roundMs: 60, warmUpMs: 150 },
+  effort: { rounds: 9, roundMs: 60, warmUpMs: 150, leadMs: 100 },
   ...bySize([256, 1024, 4096, 16_384, 65_536, 1 << 20], async (size) => [
     await between(blocking, size, true),
     await between(writtenInPlace, size, true),
