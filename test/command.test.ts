@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { COMPILED_ARGS, type Compiled, compile } from '../workers/compile.ts'
-import { folder } from './support/stages.ts'
+import { folder } from './support/folder.ts'
 
 /** The command itself, compiled, as a process of its own. */
 

@@ -1,17 +1,22 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Piscina } from 'piscina'
-import { exec, fromFile, PipelineError, parallel, pipeline, stage, toFile } from 'threadpipe/pipeline'
 import { afterEach, describe, expect, test } from 'vitest'
-import { THREAD_ARGS } from '../workers/start.ts'
+import { folder } from './support/folder.ts'
 import {
   consume,
+  exec,
   failureOfRun,
-  folder,
+  fromFile,
   inline,
   inlineParallel,
+  PipelineError,
+  parallel,
   pass,
+  pipeline,
   produce,
   produceForEver,
+  stage,
+  toFile,
 } from './support/stages.ts'
 import { until } from './support/threads.ts'
 
@@ -184,7 +189,7 @@ describe('threads that die', () => {
   })
 
   test('by want of memory', async () => {
-    const pool = new Piscina({ maxThreads: 3, execArgv: THREAD_ARGS, resourceLimits: { maxOldGenerationSizeMb: 30 } })
+    const pool = new Piscina({ maxThreads: 3, resourceLimits: { maxOldGenerationSizeMb: 30 } })
     try {
       const greedy = inline('greedy', () => {
         const all: unknown[] = []
@@ -282,7 +287,7 @@ describe('a run that is called off', () => {
   })
 
   test('while it waits for threads of a pool', async () => {
-    const pool = new Piscina({ maxThreads: 2, execArgv: THREAD_ARGS })
+    const pool = new Piscina({ maxThreads: 2 })
     try {
       const first = pipeline([produceForEver(), consume()], { pool })
       const second = pipeline([produceForEver(), consume()], { pool })

@@ -1,8 +1,29 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type PipelineRun, parallel, type StageIO, stage } from 'threadpipe/pipeline'
+import type * as pipelines from 'threadpipe/pipeline'
+import type { PipelineRun, StageIO } from 'threadpipe/pipeline'
 import { afterAll } from 'vitest'
+import { compile } from '../../workers/compile.ts'
+
+/** Pipelines as plain JavaScript: these tests start and end many threads. */
+const compiled = await compile('pipelines', [
+  'src/pipeline.ts',
+  'src/pipeline/thread.ts',
+  'src/command/built-in/gzip.ts',
+])
+afterAll(() => compiled.remove())
+const entry = new URL('src/pipeline.js', compiled.root).href
+export const {
+  ExecError,
+  exec,
+  fromFd,
+  fromFile,
+  PipelineError,
+  parallel,
+  pipeline,
+  stage,
+  toFd,
+  toFile,
+}: typeof pipelines = await import(/* @vite-ignore */ entry)
+export const gzipModule = new URL('src/command/built-in/gzip.js', compiled.root)
 
 /** A module of one function, which sees its parameters and globals only. */
 export function moduleOf(body: (...args: never[]) => unknown): string {
@@ -66,13 +87,6 @@ export const consume = (name = 'consume') =>
     }
     return { bytes, inOrder }
   })
-
-/** A folder of a test file, gone with it. */
-export function folder(): { path: (name: string) => string; left: () => string[] } {
-  const root = mkdtempSync(join(tmpdir(), 'threadpipe-'))
-  afterAll(() => rmSync(root, { recursive: true, force: true }))
-  return { path: (name) => join(root, name), left: () => readdirSync(root).sort() }
-}
 
 /** What a run that must fail rejects with. */
 export async function failureOfRun(run: PipelineRun): Promise<Error & Record<string, unknown>> {
