@@ -75,6 +75,26 @@ test('its entry points for Node and for web streams work', () => {
   expect(run(process.execPath, 'streams.mjs')).toBe('from stream to stream')
 })
 
+test('its pipelines and its command work, with stages in plain JavaScript', () => {
+  writeFileSync(
+    join(project, 'upper.mjs'),
+    `export default ({ input, output }) => {
+       for (const chunk of input) output.writeSync(Buffer.from(chunk).toString().toUpperCase())
+       return 'done'
+     }`,
+  )
+  writeFileSync(join(project, 'greeting'), 'hello')
+  writeFileSync(
+    join(project, 'pipeline.mjs'),
+    `import { fromFile, pipeline, stage, toFd } from 'threadpipe/pipeline'
+     const parts = [fromFile('greeting'), stage(new URL('./upper.mjs', import.meta.url)), toFd(1)]
+     const { values } = await pipeline(parts).finished
+     console.log(values)`,
+  )
+  expect(run(process.execPath, 'pipeline.mjs')).toBe("HELLO[ undefined, 'done', undefined ]\n")
+  expect(run('npx', 'threadpipe', '--in', 'greeting', 'upper.mjs', 'gzip', 'gunzip')).toBe('HELLO')
+})
+
 test('holds the compiled code, its types and its sources, and nothing else', () => {
   const files = run('find', 'node_modules/threadpipe', '-type', 'f').trim().split('\n')
   const names = files.map((file) => file.replace('node_modules/threadpipe/', ''))
@@ -90,6 +110,7 @@ test('its types hold in a strict TypeScript project', () => {
     join(project, 'use.mts'),
     `import { toReadable } from 'threadpipe/node'
      import { toReadableStream } from 'threadpipe/web'
+     import { type PipelineResult, parallel, pipeline, stage, type StageFunction, toFile } from 'threadpipe/pipeline'
      import { copySync, pipe, PipeError, PipeReader, type PipeStats } from 'threadpipe'
      const { reader, writer } = pipe({ window: 1024 })
      const n: number | null = reader.readSync(new Float64Array(4), { timeout: 5 })
@@ -100,6 +121,11 @@ test('its types hold in a strict TypeScript project', () => {
      writer.writeInPlaceSync(8, (bytes: Uint8Array) => void bytes.fill(1))
      const filled: Promise<number> = writer.writeInPlace(8, (bytes) => bytes.length)
      export const streams: [NodeJS.ReadableStream, ReadableStream] = [toReadable(reader), toReadableStream(reader)]
+     export const upper: StageFunction<{ n: number }> = ({ input, output, data }) => {
+       for (const chunk of input) output.writeSync(chunk.subarray(data.n))
+     }
+     const parts = [stage('x.js', { data: { n: 1 } }), parallel(new URL('file:///y.js'), { threads: 2 }), toFile('z')]
+     export const result: Promise<PipelineResult> = pipeline(parts, { onProgress: ({ parts }) => void parts[0]?.rate }).finished
      export const all = [filled, n, stats, copied, new PipeError('ERR_PIPE_CLOSED', 'x').code]`,
   )
   const tsc = join(root, 'node_modules/typescript/bin/tsc')

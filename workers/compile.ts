@@ -46,7 +46,7 @@ export async function compileTree(from: URL, files: readonly string[], to: URL):
 /** This package's manifest for a folder of plain JavaScript. */
 export function writeManifest(folder: URL): void {
   const manifest = JSON.parse(readFileSync(path('package.json'), 'utf8')) as Record<string, unknown>
-  const { name, type, exports, imports } = manifest
-  const kept = JSON.stringify({ name, type, exports, imports })
+  const { name, version, type, exports, imports } = manifest
+  const kept = JSON.stringify({ name, version, type, exports, imports })
   writeFileSync(path('package.json', folder), kept.replaceAll(/(\.\/src\/[^"]*)\.ts"/g, '$1.js"'))
 }

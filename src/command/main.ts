@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { fromFd, fromFile, type Part, type PipelineRun, pipeline, toFd, toFile } from '../pipeline.ts'
 import { type Arguments, parseArguments } from './arguments.ts'
-import { isSummary, partOf } from './stages.ts'
+import { isSummary, partsOf } from './stages.ts'
 import { LiveTable, tableOf } from './table.ts'
 import { HELP, UsageError } from './usage.ts'
 
@@ -33,7 +33,7 @@ async function run(asked: Arguments): Promise<number> {
   const saysLater = onTerminal && isSummary(asked.stages.at(-1) as string)
   const live = asked.progress ?? (isatty(STDERR) && (!onTerminal || saysLater))
   const table = live && isatty(STDERR) ? new LiveTable(process.stderr) : undefined
-  const started = pipeline(partsOf(asked, saysLater), {
+  const started = pipeline(allParts(asked, saysLater), {
     ...(asked.capacity === undefined ? {} : { capacity: asked.capacity }),
     ...(table === undefined ? {} : { onProgress: (stats) => table.show(stats) }),
   })
@@ -56,10 +56,10 @@ async function run(asked: Arguments): Promise<number> {
 }
 
 /** @throws UsageError */
-function partsOf({ source, target, stages, threads, chunk }: Arguments, saysLater: boolean): Part[] {
-  const parts = stages.map((text, i) => {
+function allParts({ source, target, stages, threads, chunk }: Arguments, saysLater: boolean): Part[] {
+  const parts = stages.flatMap((text, i) => {
     const sourceName = i === 0 && source !== undefined ? source : '-'
-    return partOf(text, { threads, chunk, sourceName, print: !(saysLater && i === stages.length - 1) })
+    return partsOf(text, { threads, chunk, sourceName, print: !(saysLater && i === stages.length - 1) })
   })
   parts.unshift(source === undefined ? fromFd(STDIN) : fromFile(source))
   if (!saysLater) parts.push(target === undefined ? toFd(STDOUT) : toFile(target))

@@ -23,9 +23,12 @@ const BUILT_IN = {
 const PARALLEL = 'parallel:'
 const EXEC = 'exec:'
 
-/** @throws UsageError */
-export function partOf(text: string, settings: StageSettings): Part {
-  if (isBuiltIn(text)) return builtIn(text, settings)
+/** The parts of a stage: most have one. @throws UsageError */
+export function partsOf(text: string, settings: StageSettings): Part[] {
+  return isBuiltIn(text) ? builtIn(text, settings) : [partOf(text, settings)]
+}
+
+function partOf(text: string, settings: StageSettings): Part {
   if (text.startsWith(PARALLEL)) {
     return parallel(modulePath(text.slice(PARALLEL.length), text), parallelOptions(settings))
   }
@@ -42,11 +45,17 @@ export function isSummary(text: string): boolean {
   return isBuiltIn(text) && BUILT_IN[text] === 'summary'
 }
 
-function builtIn(name: keyof typeof BUILT_IN, settings: StageSettings): Part {
-  const module = new URL(`./built-in/${name}${extname(import.meta.url)}`, import.meta.url)
-  if (BUILT_IN[name] === 'parallel') return parallel(module, { name, ...parallelOptions(settings) })
-  const { sourceName, print } = settings
-  return stage(module, { name, data: { sourceName, print } satisfies Summary })
+function builtIn(name: keyof typeof BUILT_IN, settings: StageSettings): Part[] {
+  if (BUILT_IN[name] !== 'parallel') {
+    const { sourceName, print } = settings
+    return [stage(moduleOf(name), { name, data: { sourceName, print } satisfies Summary })]
+  }
+  const part = parallel(moduleOf(name), { name, ...parallelOptions(settings) })
+  return name === 'brotli' ? [part, stage(moduleOf('brotli-end'), { name: 'brotli end' })] : [part]
+}
+
+function moduleOf(name: string): URL {
+  return new URL(`./built-in/${name}${extname(import.meta.url)}`, import.meta.url)
 }
 
 function isBuiltIn(text: string): text is keyof typeof BUILT_IN {

@@ -4,7 +4,7 @@ import type { PartStats, PipelineStats } from '../pipeline.ts'
 
 /** The figures of a run as a table for people. */
 
-const HEAD = ['stage', 'in', 'out', 'rate', 'computes', 'waits for input', 'for output', '']
+const HEAD = ['stage', 'in', 'out', 'rate', 'computes', 'awaits in', 'awaits out']
 const NO_LINES = Object.fromEntries(
   ['top', 'bottom', 'left', 'right']
     .flatMap((side) => [side, `${side}-mid`, `${side}-left`, `${side}-right`])
@@ -17,13 +17,14 @@ export function tableOf({ parts, bottleneck, elapsedMs }: PipelineStats): string
     head: HEAD,
     chars: { ...NO_LINES, middle: '  ' },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-    colAligns: ['left', ...HEAD.slice(2).map(() => 'right' as const), 'left'],
+    colAligns: ['left', ...HEAD.slice(1).map(() => 'right' as const)],
   })
-  for (const part of parts) table.push(rowOf(part, part.name === bottleneck))
-  return `${table.toString()}\n${(elapsedMs / 1000).toFixed(1)} s`
+  for (const part of parts) table.push(rowOf(part))
+  const seconds = `${(elapsedMs / 1000).toFixed(1)} s`
+  return `${table.toString()}\n${bottleneck === undefined ? seconds : `${seconds}; the others wait for ${bottleneck}`}`
 }
 
-function rowOf(part: PartStats, isBottleneck: boolean): string[] {
+function rowOf(part: PartStats): string[] {
   const [first, last] = [part.kind.startsWith('from'), part.kind.startsWith('to')]
   return [
     part.threads > 1 ? `${part.name} × ${part.threads}` : part.name,
@@ -33,7 +34,6 @@ function rowOf(part: PartStats, isBottleneck: boolean): string[] {
     percent(part.computing),
     percent(part.waitingForInput),
     percent(part.waitingForOutput),
-    isBottleneck ? '← bottleneck' : '',
   ]
 }
 
@@ -53,7 +53,13 @@ export class LiveTable {
   readonly #draw: ReturnType<typeof createLogUpdate>
 
   constructor(stream: NodeJS.WriteStream) {
-    this.#draw = createLogUpdate(stream)
+    // A terminal that does not know its size says 0, which is taken for none.
+    this.#draw = createLogUpdate(
+      Object.create(stream, {
+        columns: { get: () => stream.columns || 80 },
+        rows: { get: () => stream.rows || 24 },
+      }),
+    )
   }
 
   show(stats: PipelineStats): void {

@@ -7,11 +7,11 @@ Runs stages on threads of their own, joined by pipes: from standard input to
 standard output, or from and to files.
 
 A STAGE is one of
-  gzip, gunzip, brotli   compresses or decompresses; gzip and brotli on all cores
-  sha256, count          reads everything, and prints its SHA-256, or its length
-  PATH                   a module: export default ({ input, output }) => { ... }
+  gzip, gunzip, brotli   compress, or decompress; gzip and brotli in parallel
+  sha256, count          read everything, and print its SHA-256 or length
+  PATH                   a module: export default ({ input, output }) => {...}
   parallel:PATH          a module: export default (chunk, index) => chunk
-  'exec:COMMAND ARGS'    a child process; quotes are understood, a shell is not run
+  'exec:COMMAND ARGS'    a child process; no shell is run, but quotes hold
 
 Options
   --in FILE       reads FILE; - is standard input

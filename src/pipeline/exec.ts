@@ -133,9 +133,11 @@ export class ExecActor implements Actor {
   /** Copies the input into the child's. @returns the error of the pipe, if that is what ended it */
   async #feed(input: PipeReader, stdin: Writable): Promise<Error | undefined> {
     try {
-      await writeOut(input, stdin)
+      if (await writeOut(input, stdin)) stdin.end()
       return undefined
     } catch (error) {
+      // The child had ended, and the input was closed.
+      if (isClosed(errorOf(error))) return undefined
       // Not the end of the file: it must not take what it has for all.
       this.#signal('SIGTERM')
       return errorOf(error)

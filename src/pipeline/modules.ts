@@ -60,12 +60,15 @@ function stripsTypes(): boolean {
   return Boolean((process.features as { typescript?: unknown }).typescript)
 }
 
-/** What threads are started with: this process's own arguments, and in this library's own repository what lets them run its TypeScript. */
-export function threadArgs(): string[] {
+/**
+ * What threads are started with in this library's own repository, where they run its TypeScript. Undefined = with what of this process's arguments a thread
+ * can have, which Node knows.
+ */
+export function threadArgs(): string[] | undefined {
   const tsx = !stripsTypes() && TYPESCRIPT.test(import.meta.url) ? tsxFor(import.meta.url) : undefined
-  if (tsx === undefined) return process.execArgv
+  if (tsx === undefined) return undefined
   const preload = tsx.map((url, i) => `import { register as r${i} } from ${JSON.stringify(url)}; r${i}()`).join('; ')
-  return [...process.execArgv, '--import', `data:text/javascript,${encodeURIComponent(preload)}`]
+  return ['--conditions=threadpipe-source', '--import', `data:text/javascript,${encodeURIComponent(preload)}`]
 }
 
 /** The two halves of tsx's interface, for ES modules and for CommonJS, as the module at `moduleUrl` would find them. */

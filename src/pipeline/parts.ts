@@ -141,14 +141,14 @@ export function toFile(path: string | URL): Part {
   return made({ kind: 'toFile', name: `to ${basename(plain)}`, at: plain })
 }
 
-/** Makes a part that reads a file descriptor, as the first of a pipeline. It is not closed; but a socket is taken over. @throws TypeError, RangeError */
+/** Makes a part that reads a file descriptor, as the first of a pipeline. It is not closed; a socket is, unless it is standard input. @throws TypeError, RangeError */
 export function fromFd(fd: number): Part {
   checkFd(fd)
   return made({ kind: 'fromFd', name: STANDARD[fd] ?? `from fd ${fd}`, at: fd })
 }
 
 /**
- * Makes a part that writes to a file descriptor, as the last of a pipeline. It is not closed; but a socket is taken over. That nobody reads there any more
+ * Makes a part that writes to a file descriptor, as the last of a pipeline. It is not closed; a socket is, unless it is standard output or error. That nobody reads there any more
  * (EPIPE) ends it as the end of a stage does: quietly.
  *
  * @throws TypeError, RangeError

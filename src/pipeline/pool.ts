@@ -19,13 +19,16 @@ let own: Piscina | undefined
 
 /** The pool of this library: it has a thread for everyone who asks, and keeps idle ones for a while. */
 export function ownPool(): Piscina {
-  own ??= new Piscina({
-    minThreads: 0,
-    maxThreads: MAX_THREADS,
-    idleTimeout: IDLE_MS,
-    execArgv: threadArgs(),
-    recordTiming: false,
-  })
+  if (own === undefined) {
+    const execArgv = threadArgs()
+    own = new Piscina({
+      minThreads: 0,
+      maxThreads: MAX_THREADS,
+      idleTimeout: IDLE_MS,
+      recordTiming: false,
+      ...(execArgv === undefined ? {} : { execArgv }),
+    })
+  }
   return own
 }
 

@@ -8,6 +8,7 @@ import { type Member, memberOf, type Pipe, threadsNeeded } from './member.ts'
 import type { PartPlan } from './parts.ts'
 import { ownPool, reserve, ThreadActor } from './pool.ts'
 import { measure, type PipelineStats } from './stats.ts'
+import { weigh } from './weight.ts'
 
 /**
  * One run, from its start to its end:
@@ -120,6 +121,7 @@ export class Run {
 
   /** Starts the actors, and waits until all have ended. */
   async #live(): Promise<void> {
+    weigh(this.#pipes().map(({ reader }) => reader))
     const duties = this.#members.flatMap((member, part) => member.duties.map((duty) => ({ duty, part })))
     const control = Control.make(duties.length, duties.length)
     this.#control = control
@@ -189,12 +191,16 @@ export class Run {
     this.#cause = cause
     this.#failed.abort()
     this.#control?.callOff()
-    for (const { reader } of [...this.#links, ...this.#members.flatMap(({ inner }) => inner)]) reader.abort(cause)
+    for (const { reader } of this.#pipes()) reader.abort(cause)
     this.#eachActor((actor) => actor.stop())
     this.#after(graceMs, () => {
       this.#eachActor((actor) => actor.kill())
       this.#after(STUCK_MS, () => this.#giveUp?.())
     })
+  }
+
+  #pipes(): Pipe[] {
+    return [...this.#links, ...this.#members.flatMap(({ inner }) => inner)]
   }
 
   #eachActor(tell: (actor: Actor) => void): void {

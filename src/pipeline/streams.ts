@@ -2,13 +2,13 @@ import { constants, fstatSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { isatty, ReadStream, WriteStream } from 'node:tty'
+import { isMainThread } from 'node:worker_threads'
 import { PipeError } from '../errors.ts'
-import { copy } from '../io.ts'
 import type { PipeReader } from '../reader.ts'
 import type { PipeWriter } from '../writer.ts'
 import { type Actor, type Ending, failure } from './actor.ts'
 import type { Control } from './control.ts'
-import { errorOf } from './errors.ts'
+import { AbortError, errorOf } from './errors.ts'
 
 /**
  * Descriptors that a call may wait at for ever: pipes, terminals, sockets. No thread can be called back from there; so they are served by the event
@@ -19,6 +19,8 @@ const CHUNK_BYTES = 64 * 1024
 /** How often it is looked whether a FIFO has a reader, in ms. */
 const RETRY_MS = 20
 
+const STANDARD = { stdin: 0, stdout: 1, stderr: 2 } as const
+
 /** Whether a descriptor is of that sort. */
 export function isStream(fd: number): boolean {
   const stat = fstatSync(fd)
@@ -28,63 +30,50 @@ export function isStream(fd: number): boolean {
 /** A stream that is the first part: a descriptor, or the path of a FIFO. */
 export class SourceActor implements Actor {
   readonly ended: Promise<Ending>
-  readonly #output: PipeWriter
-  #stream: Readable | undefined
-  #left = false
+  readonly #left = new AbortController()
 
   constructor(control: Control, part: number, source: string | number, output: PipeWriter) {
-    this.#output = output
-    this.ended = this.#live(control, source).catch((error) => {
-      const ending = this.#left ? ({ kind: 'left' } as const) : failure(control, part, errorOf(error))
-      if (ending.kind === 'left') output.close()
-      else output.closeWithError(ending.error)
+    this.ended = this.#live(control, source, output).catch((error) => {
+      const ending = failure(control, part, errorOf(error))
+      output.closeWithError(ending.error)
       return ending
     })
   }
 
   leave(): void {
-    this.#left = true
-    this.#stream?.destroy()
+    this.#left.abort()
   }
 
   stop(): void {
-    this.leave()
+    this.#left.abort()
   }
 
   kill(): void {
-    this.leave()
+    this.#left.abort()
   }
 
-  async #live(control: Control, source: string | number): Promise<Ending> {
+  async #live(control: Control, source: string | number, output: PipeWriter): Promise<Ending> {
     const stream = openSource(source)
-    this.#stream = stream
     control.ready()
     try {
-      if (!(await control.wait())) return { kind: 'left' }
-      await copy(this.#output, stream)
-    } catch (error) {
-      if (!isClosed(error)) throw error
-      this.#left = true
+      const done = (await control.wait()) && (await pump(stream, output, this.#left.signal))
+      output.close()
+      return done ? { kind: 'returned', value: undefined } : { kind: 'left' }
     } finally {
-      await destroyed(stream)
+      await release(stream)
     }
-    this.#output.close()
-    return this.#left ? { kind: 'left' } : { kind: 'returned', value: undefined }
   }
 }
 
 /** A stream that is the last part. */
 export class SinkActor implements Actor {
   readonly ended: Promise<Ending>
-  readonly #input: PipeReader
-  #stream: Writable | undefined
-  #stopped = false
+  readonly #stopped = new AbortController()
 
   constructor(control: Control, part: number, target: string | number, input: PipeReader) {
-    this.#input = input
-    this.ended = this.#live(control, target).catch((error) => {
+    this.ended = this.#live(control, target, input).catch((error) => {
       const ending = failure(control, part, errorOf(error))
-      input.closeWithError(errorOf(error))
+      input.closeWithError(ending.error)
       return ending
     })
   }
@@ -92,32 +81,29 @@ export class SinkActor implements Actor {
   leave(): void {}
 
   stop(): void {
-    this.#stopped = true
-    this.#stream?.destroy()
+    this.#stopped.abort()
   }
 
   kill(): void {
-    this.stop()
+    this.#stopped.abort()
   }
 
-  async #live(control: Control, target: string | number): Promise<Ending> {
+  async #live(control: Control, target: string | number, input: PipeReader): Promise<Ending> {
     const stream = await this.#open(target)
     if (stream === undefined) return { kind: 'left' }
-    this.#stream = stream
     control.ready()
     try {
-      if (!(await control.wait())) return { kind: 'left' }
-      const left = (await writeOut(this.#input, stream)) === 'left'
-      this.#input.close()
-      return left ? { kind: 'left' } : { kind: 'returned', value: undefined }
+      const done = (await control.wait()) && (await writeOut(input, stream, this.#stopped.signal))
+      input.close()
+      return done ? { kind: 'returned', value: undefined } : { kind: 'left' }
     } finally {
-      await destroyed(stream)
+      await release(stream)
     }
   }
 
   /** A FIFO by its path opens when somebody reads it. @returns undefined if the run was stopped before */
   async #open(target: string | number): Promise<Writable | undefined> {
-    for (; !this.#stopped; await new Promise((resolve) => setTimeout(resolve, RETRY_MS))) {
+    for (; !this.#stopped.signal.aborted; await new Promise((resolve) => setTimeout(resolve, RETRY_MS))) {
       try {
         return openSink(target)
       } catch (error) {
@@ -129,32 +115,82 @@ export class SinkActor implements Actor {
 }
 
 /**
- * Writes what comes out of a pipe to a stream, and ends that.
+ * Copies a stream into a pipe. It is not destroyed, whatever happens.
  *
- * @returns 'left' if nobody takes it there any more; the pipe is closed then
- * @throws the pipe's errors, and the stream's but for that one
+ * @returns whether it came to its end: not if nobody reads the pipe any more, or `left` fires
  */
-export async function writeOut(input: PipeReader, stream: Writable): Promise<'all' | 'left'> {
-  const chunk = new Uint8Array(CHUNK_BYTES)
-  for (;;) {
-    const n = await input.read(chunk)
-    try {
-      if (n === null) await called((done) => stream.end(done))
-      else await called((done) => stream.write(chunk.subarray(0, n), done))
-    } catch (error) {
-      if (!GONE.has((error as NodeJS.ErrnoException).code ?? '')) throw error
-      input.close()
-      return 'left'
+async function pump(stream: Readable, output: PipeWriter, left: AbortSignal): Promise<boolean> {
+  let wake = (): void => {}
+  const onEvent = (): void => wake()
+  const events = ['readable', 'end', 'close', 'error']
+  for (const event of events) stream.on(event, onEvent)
+  left.addEventListener('abort', onEvent)
+  try {
+    while (!left.aborted) {
+      if (stream.errored !== null) throw stream.errored
+      const chunk = stream.read() as Uint8Array | null
+      if (chunk !== null) await output.write(chunk)
+      else if (stream.readableEnded || stream.closed) return true
+      // until there is more, or the end, or nobody wants it
+      else await new Promise<void>((resolve) => (wake = resolve))
     }
-    if (n === null) return 'all'
+    return false
+  } catch (error) {
+    if (isClosed(error)) return false
+    throw error
+  } finally {
+    left.removeEventListener('abort', onEvent)
+    for (const event of events) stream.off(event, onEvent)
   }
 }
 
-/** How streams say that the other side has gone. */
-const GONE = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END'])
+/**
+ * Writes what comes out of a pipe to a stream. It is not ended: of a socket, that would be for all who share it.
+ *
+ * @param stopped ends it, though nobody takes what is being written
+ * @returns whether all was written: not if nobody takes it there any more; the pipe is closed then
+ * @throws the pipe's errors, and the stream's but for that one
+ */
+export async function writeOut(input: PipeReader, stream: Writable, stopped?: AbortSignal): Promise<boolean> {
+  const chunk = new Uint8Array(CHUNK_BYTES)
+  for (;;) {
+    const n = await input.read(chunk)
+    if (n === null) return true
+    try {
+      await written(stream, chunk.subarray(0, n), stopped)
+    } catch (error) {
+      if (!GONE.has((error as NodeJS.ErrnoException).code ?? '')) throw error
+      input.close()
+      return false
+    }
+  }
+}
 
-function called(call: (done: (error?: Error | null) => void) => void): Promise<void> {
-  return new Promise((resolve, reject) => call((error) => (error ? reject(error) : resolve())))
+function written(stream: Writable, bytes: Uint8Array, stopped: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onStop = (): void => reject(new AbortError())
+    stopped?.addEventListener('abort', onStop, { once: true })
+    stream.write(bytes, (error) => {
+      stopped?.removeEventListener('abort', onStop)
+      if (error) reject(error)
+      else resolve()
+    })
+  })
+}
+
+/** How streams say that the other side has gone. */
+const GONE = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'])
+
+let standardInput: Socket | undefined
+/** Streams that are not ours to close. */
+const shared = new WeakSet<Readable | Writable>()
+
+/** A standard stream that is a socket, which others share: Node gives it back as it has got it, if it is not closed. */
+function standardStream(fd: string | number, name: 'stdin' | 'stdout' | 'stderr'): Socket | undefined {
+  if (fd !== STANDARD[name] || !isMainThread || !fstatSync(fd).isSocket()) return undefined
+  const stream = process[name] as unknown as Socket
+  shared.add(stream)
+  return stream.on('error', toldElsewhere)
 }
 
 /** A second description of what a descriptor is open on: it does not block, and is ours to close. Of a socket there is none. */
@@ -165,21 +201,36 @@ function reopen(fd: number, flags: number): number {
 
 function openSource(source: string | number): Readable {
   const { O_RDONLY, O_NONBLOCK } = constants
+  const standard = standardStream(source, 'stdin')
+  if (standard !== undefined) {
+    standardInput = standard
+    return standard.ref()
+  }
   const fd = typeof source === 'number' ? reopen(source, O_RDONLY) : openSync(source, O_RDONLY | O_NONBLOCK)
   const stream = isatty(fd) ? new ReadStream(fd) : new Socket({ fd, readable: true, writable: false })
-  // Whoever reads is told.
-  return stream.on('error', () => {})
+  return stream.on('error', toldElsewhere)
 }
 
 function openSink(target: string | number): Writable {
   const { O_WRONLY, O_NONBLOCK } = constants
+  const standard = standardStream(target, 'stdout') ?? standardStream(target, 'stderr')
+  if (standard !== undefined) return standard
   const fd = typeof target === 'number' ? reopen(target, O_WRONLY) : openSync(target, O_WRONLY | O_NONBLOCK)
   const stream = isatty(fd) ? new WriteStream(fd) : new Socket({ fd, readable: false, writable: true })
-  // The write that failed is told.
-  return stream.on('error', () => {})
+  return stream.on('error', toldElsewhere)
 }
 
-async function destroyed(stream: Readable | Writable): Promise<void> {
+/** Whoever reads or writes is told, and need not be at it when it happens. */
+function toldElsewhere(): void {}
+
+/** Closes a stream of ours; others are left alone. */
+async function release(stream: Readable | Writable): Promise<void> {
+  if (shared.has(stream)) {
+    stream.off('error', toldElsewhere)
+    // What is not read any more keeps no process alive.
+    if (stream === standardInput) standardInput.pause().unref()
+    return
+  }
   if (stream.closed) return
   const closed = new Promise((resolve) => stream.once('close', resolve))
   stream.destroy()

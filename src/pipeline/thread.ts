@@ -8,6 +8,7 @@ import { readFile, writeFile } from './files.ts'
 import { mergeResults } from './merge.ts'
 import type { Job, Report, Seat, Work } from './seat.ts'
 import { runStage } from './stage.ts'
+import { pipesOf, weigh } from './weight.ts'
 
 /** The entry of the threads of a pipeline: one seat after the other, each from its preparation to its report. */
 
@@ -15,6 +16,7 @@ import { runStage } from './stage.ts'
 const ERROR_BYTES = 64 * 1024
 
 export default async function takeSeat({ job, part, seat, control: handle }: Seat): Promise<Report> {
+  weigh(pipesOf(job))
   const control = Control.from(handle)
   control.arrive(seat, threadId)
   let work: Work
