@@ -6,7 +6,7 @@ import { gzipFile } from './gzip-file.ts'
 import { PIECE } from './media/music.ts'
 import { type Audience, perform } from './media/perform.ts'
 import { checkTarget, type Found, findMusic, findSound } from './media/plan.ts'
-import { reportOf } from './media/words.ts'
+import { reportOf } from './media/report.ts'
 
 /**
  * `npm start`: makes a minute of music, plays it in a room, measures and draws it: on threads that are joined by pipes, and the same on one thread.

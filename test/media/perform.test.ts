@@ -10,9 +10,9 @@ import { framesOf, PIECE } from '../../workers/media/music.ts'
 import { runOnOneThread, runOnThreads } from '../../workers/media/on-threads.ts'
 import { type Audience, perform } from '../../workers/media/perform.ts'
 import { checkTarget, type Found, findMusic, findSound, soundOf } from '../../workers/media/plan.ts'
+import { reportOf } from '../../workers/media/report.ts'
 import { framesWithRoom } from '../../workers/media/sources.ts'
 import { wavHeader } from '../../workers/media/wav-header.ts'
-import { reportOf } from '../../workers/media/words.ts'
 import { THREAD_ARGS } from '../../workers/start.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'threadpipe-media-'))

@@ -10,10 +10,10 @@ import type { Job } from './job.ts'
 import { runOnOneThread, runOnThreads, type ThreadedRun } from './on-threads.ts'
 import { picture } from './picture.ts'
 import { soundOf } from './plan.ts'
+import { captionOf } from './report.ts'
 import type { OneThreadRun } from './stages/one-thread.ts'
 import { warmUp } from './warm-up.ts'
 import { wavHeader } from './wav-header.ts'
-import { captionOf } from './words.ts'
 
 export interface Performance {
   job: Job
