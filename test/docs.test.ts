@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process'
 import {
   chmodSync,
-  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -11,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -61,19 +60,28 @@ let compiled: Compiled
 let folder: string
 
 beforeAll(async () => {
+  const builtIn = readdirSync(join(ROOT, 'src/command/built-in')).map((name) => `command/built-in/${name}`)
+  const entries = ['index.ts', 'node.ts', 'web.ts', 'pipeline.ts', 'pipeline/thread.ts', 'command.ts', ...builtIn]
   compiled = await compile(
     'docs',
-    ['index', 'node', 'web', 'pipeline', 'command'].map((name) => `src/${name}.ts`),
+    entries.map((name) => `src/${name}`),
   )
   folder = mkdtempSync(join(tmpdir(), 'threadpipe-'))
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(fileURLToPath(compiled.root), join(folder, 'node_modules/threadpipe'))
-  mkdirSync(join(folder, 'bin'))
   const command = [process.execPath, ...COMPILED_ARGS, fileURLToPath(new URL('src/command.js', compiled.root))]
-  writeFileSync(join(folder, 'bin/threadpipe'), `#!/bin/sh\nexec ${command.join(' ')} "$@"\n`)
-  chmodSync(join(folder, 'bin/threadpipe'), 0o755)
-  // What examples read.
-  copyFileSync(process.execPath, join(folder, 'input'))
+  mkdirSync(join(folder, 'node_modules/.bin'))
+  const bin = join(folder, 'node_modules/.bin/threadpipe')
+  writeFileSync(bin, `#!/bin/sh\nexec ${command.join(' ')} "$@"\n`)
+  chmodSync(bin, 0o755)
+  // What the examples read, and their own modules.
+  const files = {
+    'package.json': '{ "private": true, "type": "module" }',
+    'access.log': Array.from({ length: 10_000 }, (_, i) => `GET /${i % 100}\n`).join(''),
+    'filter.js': 'export default ({ input, output }) => { for (const chunk of input) output.writeSync(chunk) }',
+    'gzip.js': "import { gzipSync } from 'node:zlib'\nexport default (chunk) => gzipSync(chunk)",
+  }
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
 }, LIMIT_MS)
 
 afterAll(() => {
@@ -81,11 +89,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const env = () => ({
-  ...process.env,
-  NODE_OPTIONS: '',
-  PATH: `${join(folder, 'bin')}:${dirname(process.execPath)}:${process.env['PATH']}`,
-})
+const env = { ...process.env, NODE_OPTIONS: '' }
 
 test('there is no block that nobody runs', () => {
   const unknown = blocks.filter(({ language }) => !['js', 'sh', 'text', 'mermaid'].includes(language))
@@ -103,7 +107,7 @@ describe('JavaScript', () => {
       const args = [...COMPILED_ARGS, join(folder, name)]
       const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
         cwd: folder,
-        env: env(),
+        env,
         timeout: LIMIT_MS,
       })
       expect(stderr).toBe('')
@@ -117,7 +121,7 @@ describe('commands', () => {
   test.each(commands.filter(({ command }) => !isOurs(command)).map(({ at, command }) => [at, command]))(
     '%s: %s',
     async (_, command) => {
-      const options = { cwd: folder, env: env(), timeout: LIMIT_MS, maxBuffer: 2 ** 28, encoding: 'buffer' as const }
+      const options = { cwd: folder, env, timeout: LIMIT_MS, maxBuffer: 2 ** 28, encoding: 'buffer' as const }
       await promisify(execFile)('bash', ['-ec', command], options)
     },
     LIMIT_MS,

@@ -13,6 +13,8 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
 /** The command, as it is called. @returns its exit code */
 export async function main(args: readonly string[]): Promise<number> {
+  // Nobody reads them any more: that is no failure of the command's own.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   try {
     const asked = parseArguments(args)
     if (asked.show !== undefined) {

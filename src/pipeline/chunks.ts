@@ -59,11 +59,14 @@ class ChunkThread {
   }
 
   async run(): Promise<void> {
-    const chunk = new Uint8Array(this.#job.chunk)
-    for (let taken = this.#take(chunk); taken !== null; taken = this.#take(chunk)) {
+    for (let chunk = new Uint8Array(this.#job.chunk); ; ) {
+      const taken = this.#take(chunk)
+      if (taken === null) return
       const result = await this.#result(chunk.subarray(0, taken.length), taken.index)
       this.#header.setFloat64(0, result.length)
       this.#results.writevSync([this.#header, result])
+      // The function may have transferred its chunk to somebody else.
+      if (chunk.length !== this.#job.chunk) chunk = new Uint8Array(this.#job.chunk)
     }
   }
 

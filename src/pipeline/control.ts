@@ -92,6 +92,12 @@ export class Control implements ControlHandle {
     return Atomics.load(this.#words, FIRST) === part + 1
   }
 
+  /** The place of the part that failed first; undefined while there is none, and where it was somebody outside. */
+  first(): number | undefined {
+    const noted = Atomics.load(this.#words, FIRST)
+    return noted > 0 ? noted - 1 : undefined
+  }
+
   #move(state: number): void {
     Atomics.compareExchange(this.#words, GATE, CLOSED, state)
     Atomics.notify(this.#words, GATE) // tells all parties: begin, or go home

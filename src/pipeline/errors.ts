@@ -1,4 +1,5 @@
 import { isError } from '../error-codec.ts'
+import { PipeError } from '../errors.ts'
 
 /** What a failed pipeline rejects with: it names the part that failed first, and has what that part threw as its `cause`. */
 export class PipelineError extends Error {
@@ -60,6 +61,18 @@ export class AbortError extends Error {
   static {
     Object.defineProperty(AbortError.prototype, 'name', { value: 'AbortError', configurable: true, writable: true })
   }
+}
+
+const MAX_CAUSES = 16
+
+/** Whether an error only tells that another thread has died: itself, or in what has caused it. */
+export function tellsOfDeath(error: unknown): boolean {
+  let at = error
+  for (let depth = 0; depth < MAX_CAUSES && isError(at); depth += 1) {
+    if (at instanceof PipeError && at.code === 'ERR_PIPE_PEER_EXITED') return true
+    at = at.cause
+  }
+  return false
 }
 
 /** What was thrown, as an error. */

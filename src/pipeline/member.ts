@@ -134,6 +134,6 @@ function isStreamAt(at: string | number): boolean {
 
 function targetAt(path: string): Target | undefined {
   const place = placeOf(path)
-  if (place.kind === 'new') return new Target(path, undefined)
+  if (place.kind === 'new') return new Target(place.path, undefined)
   return place.kind === 'file' ? new Target(place.path, place.mode) : undefined
 }

@@ -102,9 +102,10 @@ export class Run {
   }
 
   #abort(error: Error): void {
-    // If a part has failed by now, its report is on the way.
-    if (this.#endedMs !== undefined || this.#control?.claim(OUTSIDE) === false) return
-    this.#fail(error, ABORTED_GRACE_MS)
+    if (this.#endedMs !== undefined) return
+    // If a part has failed by now, its report is on the way; unless it goes on though it has ended its pipes with an error.
+    if (this.#control?.claim(OUTSIDE) === false) this.#after(ABORTED_GRACE_MS, () => this.#fail(error, 0))
+    else this.#fail(error, ABORTED_GRACE_MS)
   }
 
   /** Finds out what each part needs. @returns whether they can be started */
@@ -182,8 +183,15 @@ export class Run {
       this.#fail(failure, FAILED_GRACE_MS)
     } else if (this.#cause === undefined) {
       this.#hearsay ??= failure
-      this.#after(CAUSE_MS, () => this.#fail(failure, FAILED_GRACE_MS))
+      this.#after(CAUSE_MS, () => this.#fail(this.#blame(failure), FAILED_GRACE_MS))
     }
+  }
+
+  /** What others heard of the part that has failed first, and has not said so itself yet, as its own failure. */
+  #blame(heard: PipelineError): PipelineError {
+    const part = this.#control?.first()
+    const plan = part === undefined ? undefined : this.#plans[part]
+    return plan === undefined || part === undefined ? heard : new PipelineError(plan.name, part, errorOf(heard.cause))
   }
 
   /** Ends everything, because of the first cause. */

@@ -2,6 +2,7 @@ import { isError } from '../error-codec.ts'
 import { PipeError } from '../errors.ts'
 import { PipeReader } from '../reader.ts'
 import { PipeWriter } from '../writer.ts'
+import { tellsOfDeath } from './errors.ts'
 import { loadFunction } from './modules.ts'
 import type { StageFunction } from './parts.ts'
 import type { StageJob, Work } from './seat.ts'
@@ -67,7 +68,7 @@ class StageEnds {
   }
 
   #note(error: unknown): void {
-    if (this.failure !== undefined || !isError(error) || this.saysUnread(error)) return
+    if (this.failure !== undefined || !isError(error) || this.saysUnread(error) || tellsOfDeath(error)) return
     this.failure = error
     this.#claim()
   }

@@ -1,6 +1,6 @@
-import { constants, fstatSync, openSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { Socket } from 'node:net'
-import type { Readable, Writable } from 'node:stream'
+import { Readable, type Writable } from 'node:stream'
 import { isatty, ReadStream, WriteStream } from 'node:tty'
 import { isMainThread } from 'node:worker_threads'
 import { PipeError } from '../errors.ts'
@@ -207,8 +207,35 @@ function openSource(source: string | number): Readable {
     return standard.ref()
   }
   const fd = typeof source === 'number' ? reopen(source, O_RDONLY) : openSync(source, O_RDONLY | O_NONBLOCK)
+  const early = typeof source === 'number' && fstatSync(fd).isFIFO() ? readEarly(fd) : { pieces: [], ended: false }
+  if (early.ended) {
+    closeSync(fd)
+    return Readable.from(early.pieces)
+  }
   const stream = isatty(fd) ? new ReadStream(fd) : new Socket({ fd, readable: true, writable: false })
+  for (const piece of early.pieces.toReversed()) stream.unshift(piece)
   return stream.on('error', toldElsewhere)
+}
+
+const PIECE_BYTES = 64 * 1024
+/** More than a FIFO holds: what has so much has somebody who writes. */
+const MAX_PIECES = 64
+
+/** Reads what a FIFO holds. The system does not tell who polls it of an end that was there when it was opened anew: so that is looked for here. */
+function readEarly(fd: number): { pieces: Buffer[]; ended: boolean } {
+  const pieces: Buffer[] = []
+  while (pieces.length < MAX_PIECES) {
+    const piece = Buffer.allocUnsafe(PIECE_BYTES)
+    try {
+      const n = readSync(fd, piece)
+      if (n === 0) return { pieces, ended: true }
+      pieces.push(piece.subarray(0, n))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') break
+      throw error
+    }
+  }
+  return { pieces, ended: false }
 }
 
 function openSink(target: string | number): Writable {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { realpathSync, renameSync, rmSync, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { lstatSync, readlinkSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { atExit } from './exit.ts'
 
 /** A regular file that is written beside its final place, and moved there at the end. */
@@ -32,18 +32,25 @@ export class Target {
 
 /** What a path leads to: nothing yet, a regular file, what has to be waited for (a FIFO), or anything else, as a device. */
 export type Place =
-  | { readonly kind: 'new' | 'stream' | 'other' }
+  | { readonly kind: 'stream' | 'other' }
+  | { readonly kind: 'new'; readonly path: string }
   | { readonly kind: 'file'; readonly path: string; readonly mode: number }
 
 /** @throws the system's errors but for ENOENT; EISDIR for a folder */
 export function placeOf(path: string): Place {
   const stat = statSync(path, { throwIfNoEntry: false })
-  if (stat === undefined) return { kind: 'new' }
+  if (stat === undefined) return leadsOn(path)
   if (stat.isDirectory()) {
     throw Object.assign(new Error(`EISDIR: ${path} is a directory`), { code: 'EISDIR', path })
   }
   if (stat.isFile()) return { kind: 'file', path: realpathSync(path), mode: stat.mode & MODE_BITS }
   return { kind: stat.isFIFO() ? 'stream' : 'other' }
+}
+
+/** Nothing is there; or a symbolic link, to where nothing is yet. */
+function leadsOn(path: string): Place {
+  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
+  return isLink ? placeOf(resolve(dirname(path), readlinkSync(path))) : { kind: 'new', path }
 }
 
 const MODE_BITS = 0o7777

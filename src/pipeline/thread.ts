@@ -1,9 +1,8 @@
 import { threadId } from 'node:worker_threads'
 import { encodeError } from '../error-codec.ts'
-import { PipeError } from '../errors.ts'
 import { takeChunks } from './chunks.ts'
 import { Control } from './control.ts'
-import { errorOf } from './errors.ts'
+import { errorOf, tellsOfDeath } from './errors.ts'
 import { readFile, writeFile } from './files.ts'
 import { mergeResults } from './merge.ts'
 import type { Job, Report, Seat, Work } from './seat.ts'
@@ -33,6 +32,8 @@ export default async function takeSeat({ job, part, seat, control: handle }: Sea
   try {
     const value = await work.run()
     checkSendable(value)
+    // What it has left unhandled ends this thread now, not in the midst of another run's stage.
+    await new Promise(setImmediate)
     work.end()
     return { kind: 'returned', value }
   } catch (error) {
@@ -64,7 +65,7 @@ function prepare(job: Job, claim: () => void): Work | Promise<Work> {
 
 function failed(control: Control, part: number, thrown: unknown): Report {
   // That a neighbour's thread has died is best said by that neighbour's part.
-  const derived = thrown instanceof PipeError && thrown.code === 'ERR_PIPE_PEER_EXITED'
+  const derived = tellsOfDeath(thrown)
   const first = !derived && (control.claim(part) || control.isFirst(part))
   return { kind: 'failed', error: encodeError(errorOf(thrown), ERROR_BYTES), derived: !first }
 }

@@ -1,0 +1,127 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { expect, test } from 'vitest'
+import { COMPILED_ARGS } from '../workers/compile.ts'
+import { folder } from './support/folder.ts'
+import {
+  consume,
+  entry,
+  failureOfRun,
+  fromFd,
+  fromFile,
+  inline,
+  inlineParallel,
+  pass,
+  pipeline,
+  produce,
+  toFile,
+} from './support/stages.ts'
+import { until } from './support/threads.ts'
+
+/** Faults of pipelines that reviews have found. */
+
+const { path, left } = folder()
+const MIB = 1024 * 1024
+
+test('a FIFO whose writer has gone before the run is read up to its end', async () => {
+  execFileSync('mkfifo', [path('fifo')])
+  const fd = openSync(path('fifo'), constants.O_RDONLY | constants.O_NONBLOCK)
+  const writer = openSync(path('fifo'), constants.O_WRONLY)
+  writeSync(writer, 'hello')
+  closeSync(writer)
+  await pipeline([fromFd(fd), toFile(path('read'))]).finished
+  closeSync(fd)
+  expect(readFileSync(path('read'), 'utf8')).toBe('hello')
+}, 10_000)
+
+test('an abort ends a stage that has failed, but goes on for ever', async () => {
+  const stuck = inline('stuck', ({ output }) => {
+    output.abort(new Error('mine'))
+    for (;;);
+  })
+  const run = pipeline([stuck, pass('below'), consume()])
+  await until(() => run.stats().parts[1]?.state === 'finished')
+  run.abort(new Error('enough'))
+  expect((await failureOfRun(run)).message).toMatch(/mine|enough/)
+}, 10_000)
+
+test('a stage that has failed, and takes long over its end, is the one that is named', async () => {
+  const slow = inline('slow', ({ output }) => {
+    output.abort(new Error('mine'))
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500)
+    throw new Error('late')
+  })
+  expect(await failureOfRun(pipeline([produce(MIB), slow, consume()]))).toMatchObject({
+    part: 'slow',
+    message: 'slow: mine',
+  })
+}, 10_000)
+
+test('a parallel function may transfer its chunk', async () => {
+  const source = Buffer.alloc(4 * MIB, 7)
+  writeFileSync(path('source'), source)
+  const transferring = inlineParallel(
+    'transferring',
+    (chunk) => {
+      const whole = structuredClone(chunk.buffer, { transfer: [chunk.buffer as ArrayBuffer] })
+      return new Uint8Array(whole)
+    },
+    { threads: 2, chunk: 64 * 1024 },
+  )
+  await pipeline([fromFile(path('source')), transferring, toFile(path('transferred'))]).finished
+  expect(readFileSync(path('transferred')).equals(source)).toBe(true)
+}, 20_000)
+
+test('what a stage leaves unhandled is its own failure, not that of the next in its thread', async () => {
+  const stray = inline('stray', () => {
+    void Promise.reject(new Error('left behind'))
+    return 1
+  })
+  expect((await failureOfRun(pipeline([stray]))).message).toMatch(/^stray: .*left behind/s)
+  const { values } = await pipeline([inline('later', () => 2)]).finished
+  expect(values).toEqual([2])
+}, 20_000)
+
+test('a death is the cause, though a neighbour wraps what it hears of it', async () => {
+  const dies = inline('dies', () => process.exit(3))
+  const wraps = inline('wraps', ({ input }) => {
+    try {
+      input.readSync(new Uint8Array(1))
+    } catch (cause) {
+      throw new Error('wrapped', { cause })
+    }
+  })
+  expect(await failureOfRun(pipeline([dies, wraps, consume()]))).toMatchObject({ part: 'dies' })
+}, 20_000)
+
+test('a symbolic link to a file that is not there yet is followed', async () => {
+  symlinkSync('real', path('link'))
+  await pipeline([produce(10), toFile(path('link'))]).finished
+  expect(lstatSync(path('link')).isSymbolicLink()).toBe(true)
+  expect(readFileSync(path('real')).length).toBe(10)
+}, 20_000)
+
+test('a signal that ends the process leaves no file and no child', async () => {
+  const program = `import { exec, pipeline, toFile } from ${JSON.stringify(entry)}
+    pipeline([exec('sh', ['-c', 'echo $$ > pid; exec sleep 60']), toFile('out')])`
+  writeFileSync(path('main.mjs'), program)
+  const child = spawn(process.execPath, [...COMPILED_ARGS, 'main.mjs'], { cwd: path('.'), stdio: 'ignore' })
+  const exit = once(child, 'exit')
+  await until(() => existsSync(path('pid')) && left().some((name) => name.endsWith('.part')))
+  child.kill('SIGINT')
+  expect(await exit).toEqual([null, 'SIGINT'])
+  expect(left().filter((name) => name.startsWith('out') || name.endsWith('.part'))).toEqual([])
+  const pid = readFileSync(path('pid'), 'utf8').trim()
+  await until(() => !existsSync(`/proc/${pid}`) || /^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')))
+}, 20_000)
