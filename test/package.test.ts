@@ -56,6 +56,14 @@ test("the README's example runs as pasted", () => {
   )
 })
 
+test("the README's pipeline runs as pasted", () => {
+  const [, example] = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```js\n(.*?)```/gs)].map(
+    ([, code]) => code,
+  )
+  writeFileSync(join(project, 'gzip.mjs'), example as string)
+  expect(run(process.execPath, 'gzip.mjs')).toBe('the others wait for gzip\n')
+}, 60_000)
+
 test('its entry points for Node and for web streams work', () => {
   writeFileSync(
     join(project, 'streams.mjs'),
