@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import {
   chmodSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -74,14 +75,9 @@ beforeAll(async () => {
   const bin = join(folder, 'node_modules/.bin/threadpipe')
   writeFileSync(bin, `#!/bin/sh\nexec ${command.join(' ')} "$@"\n`)
   chmodSync(bin, 0o755)
-  // What the examples read, and their own modules.
-  const files = {
-    'package.json': '{ "private": true, "type": "module" }',
-    'access.log': Array.from({ length: 10_000 }, (_, i) => `GET /${i % 100}\n`).join(''),
-    'filter.js': 'export default ({ input, output }) => { for (const chunk of input) output.writeSync(chunk) }',
-    'gzip.js': "import { gzipSync } from 'node:zlib'\nexport default (chunk) => gzipSync(chunk)",
-  }
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
+  // What the commands read.
+  copyFileSync(join(ROOT, 'README.md'), join(folder, 'README.md'))
 }, LIMIT_MS)
 
 afterAll(() => {
