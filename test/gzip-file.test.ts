@@ -71,7 +71,7 @@ describe('a file is compressed on all cores', () => {
     }
   })
 
-  test('gzip is the bottleneck', async () => {
+  test('gzip is what the others wait for', async () => {
     const { stdout } = await job([fileOf(readFileSync(process.execPath).subarray(0, 20_000_000))])
     expect(stdout).toMatch(/ s; the others wait for gzip$/m)
   }, 60_000)

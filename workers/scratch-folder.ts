@@ -15,6 +15,7 @@ function folderBeside(target: string): string {
   try {
     return mkdtempSync(join(dirname(target), '.threadpipe-'))
   } catch (error) {
-    throw new Error(`${target} cannot be written: ${(error as Error).message}`)
+    // Without the name of the folder, which nobody has heard of.
+    throw new Error(`${target} cannot be written: ${(error as Error).message.split(', ', 1)[0]}`)
   }
 }

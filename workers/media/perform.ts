@@ -70,9 +70,11 @@ export async function perform(
       if (sound.frames === null) completeHeader(made, rate, encoded.frames)
     }
     onStep('drawing')
-    const drawn = join(dirname(target), `${basename(target, ending)}.png`)
-    writeFileSync(drawn, picture(threaded.measures, captionOf(job, threaded)))
+    const drawing = `${basename(target, ending)}.png`
+    const drawn = join(dirname(target), drawing)
+    writeFileSync(join(folder, drawing), picture(threaded.measures, captionOf(job, threaded)))
     const [bytes, sha256] = [statSync(made).size, await digestOf(made)]
+    renameSync(join(folder, drawing), drawn)
     renameSync(made, target)
     return { job, threaded, single: compared, drawn, bytes, sha256 }
   })
