@@ -1,4 +1,4 @@
-import { type PipeHandle, type PipeReader, type PipeWriter, pipe } from 'threadpipe'
+import { type PipeHandle, PipeReader, PipeWriter, pipe } from 'threadpipe'
 import { watch } from 'threadpipe/node'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
@@ -164,6 +164,9 @@ describe('what the owner of a lock has left', () => {
 
   test('a lock with nothing begun, before and while others come for it', async () => {
     const { reader, writer } = pipe()
+    // So that the halves have a holder that lives, whenever the threads below come to it.
+    PipeWriter.from(writer)
+    PipeReader.from(reader)
     for (const [half, lock] of [
       [reader, READ_LOCK],
       [writer, WRITE_LOCK],

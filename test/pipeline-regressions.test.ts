@@ -1,22 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import {
-  closeSync,
-  constants,
-  existsSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  symlinkSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { closeSync, constants, lstatSync, openSync, readFileSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { COMPILED_ARGS } from '../workers/compile.ts'
 import { folder } from './support/folder.ts'
 import {
   consume,
-  entry,
   failureOfRun,
   fromFd,
   fromFile,
@@ -31,7 +18,7 @@ import { until } from './support/threads.ts'
 
 /** Faults of pipelines that reviews have found. */
 
-const { path, left } = folder()
+const { path } = folder()
 const MIB = 1024 * 1024
 
 test('a FIFO whose writer has gone before the run is read up to its end', async () => {
@@ -110,18 +97,4 @@ test('a symbolic link to a file that is not there yet is followed', async () => 
   await pipeline([produce(10), toFile(path('link'))]).finished
   expect(lstatSync(path('link')).isSymbolicLink()).toBe(true)
   expect(readFileSync(path('real')).length).toBe(10)
-}, 20_000)
-
-test('a signal that ends the process leaves no file and no child', async () => {
-  const program = `import { exec, pipeline, toFile } from ${JSON.stringify(entry)}
-    pipeline([exec('sh', ['-c', 'echo $$ > pid; exec sleep 60']), toFile('out')])`
-  writeFileSync(path('main.mjs'), program)
-  const child = spawn(process.execPath, [...COMPILED_ARGS, 'main.mjs'], { cwd: path('.'), stdio: 'ignore' })
-  const exit = once(child, 'exit')
-  await until(() => existsSync(path('pid')) && left().some((name) => name.endsWith('.part')))
-  child.kill('SIGINT')
-  expect(await exit).toEqual([null, 'SIGINT'])
-  expect(left().filter((name) => name.startsWith('out') || name.endsWith('.part'))).toEqual([])
-  const pid = readFileSync(path('pid'), 'utf8').trim()
-  await until(() => !existsSync(`/proc/${pid}`) || /^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')))
 }, 20_000)

@@ -10,7 +10,7 @@ const compiled = await compile('pipelines', [
   'src/command/built-in/gzip.ts',
 ])
 afterAll(() => compiled.remove())
-export const entry = new URL('src/pipeline.js', compiled.root).href
+const entry = new URL('src/pipeline.js', compiled.root).href
 export const {
   ExecError,
   exec,
