@@ -6,6 +6,7 @@ import { anywhere } from './conformance/cases.ts'
 import { deathsOf } from './conformance/deaths.ts'
 import { checkRefusals, refusals } from './conformance/main-thread.ts'
 import { nodeOnly } from './conformance/node-only.ts'
+import { pipelines } from './conformance/pipelines.ts'
 import { watchingOf } from './conformance/watching.ts'
 import { Thread } from './support/caller.ts'
 import { lineTo } from './support/node-line.ts'
@@ -29,7 +30,7 @@ const bench = new Bench(runtime)
 afterEach(() => bench.tidy())
 afterAll(() => bench.end())
 
-const cases = [...anywhere, ...deathsOf(runtime.threads), ...nodeOnly, ...watchingOf(startWorker)]
+const cases = [...anywhere, ...deathsOf(runtime.threads), ...nodeOnly, ...pipelines, ...watchingOf(startWorker)]
 
 for (const { name, run } of cases) {
   test(name, async () => {

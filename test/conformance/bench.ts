@@ -28,6 +28,7 @@ export type Feature =
   | 'deaths'
   | 'web streams'
   | 'Node streams and files'
+  | 'pipelines'
 
 /** A rule of the contract, or what a runtime is known to lack, as a program that holds it against the runtime. */
 export interface Case {

@@ -7,6 +7,7 @@ import type { Runtime, ThreadOptions } from './bench.ts'
 import { anywhere } from './cases.ts'
 import { deathsOf } from './deaths.ts'
 import { nodeOnly } from './node-only.ts'
+import { pipelines } from './pipelines.ts'
 import { runCases } from './run.ts'
 import { watchingOf } from './watching.ts'
 
@@ -58,6 +59,7 @@ const cases = [
   ...anywhere,
   ...deathsOf(threads),
   ...nodeOnly,
+  ...pipelines,
   ...(threads === 'web' ? [] : watchingOf(startNodeWorker)),
 ]
 await runCases(runtime, cases, (outcome) => console.log(JSON.stringify(outcome)))

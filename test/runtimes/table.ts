@@ -13,6 +13,7 @@ const COLUMNS: readonly { feature: Feature; title: string }[] = [
   { feature: 'deaths', title: 'deaths seen' },
   { feature: 'web streams', title: 'web streams' },
   { feature: 'Node streams and files', title: 'Node streams, files' },
+  { feature: 'pipelines', title: 'pipelines' },
 ]
 const MARKS = ['¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹']
 const [BEGIN, END] = ['<!-- made by npm run test:runtimes -- --write -->', '<!-- end -->']
