@@ -28,14 +28,29 @@ export async function cleanUp(): Promise<void> {
   compiled = undefined
 }
 
+/** How the two ends of a transport are held. */
+interface Ends {
+  /** Whether there is work to do around each send. */
+  works?: boolean
+  /** Whether each end stays on a core of its own. */
+  pinned?: boolean
+}
+
+const CORES = { sender: 0, receiver: 1 } as const
+
 /** A transport between two new threads. */
-export async function between(transport: Transport, size: number, works = false): Promise<Contestant> {
+export async function between(
+  transport: Transport,
+  size: number,
+  { works = false, pinned = true }: Ends = {},
+): Promise<Contestant> {
   const { name, entry } = transport
   const link = await transport.make(size)
   const side = (role: 'sender' | 'receiver'): Promise<Worker> => {
     const handle = link[role]
     const transferList = (link.transfer ?? []).filter((value) => (value as unknown) === handle)
-    return startSide({ role, name, handle, size, works }, entry, transferList)
+    const place = pinned ? { core: CORES[role] } : {}
+    return startSide({ role, name, handle, size, works, ...place }, entry, transferList)
   }
   const [receiver, sender] = await Promise.all([side('receiver'), side('sender')])
   return {

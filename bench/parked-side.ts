@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { type PipeHandle, PipeReader, PipeWriter } from 'threadpipe'
+import { pin } from './pin.ts'
 
 /** A thread that plays ping-pong, and pauses before each answer for so long that the other one sleeps. */
 
@@ -55,6 +56,7 @@ function pause(): void {
   while (performance.now() < endMs);
 }
 
+pin(role === 'ask' ? 0 : 1)
 const end = kind === 'threadpipe' ? pipeEnd(handle) : atomicsEnd(handle)
 port.postMessage('ready')
 if (role === 'answer') {

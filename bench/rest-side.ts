@@ -2,14 +2,16 @@ import { PerformanceObserver } from 'node:perf_hooks'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { type PipeHandle, PipeReader, PipeWriter } from 'threadpipe'
 
-/** A thread that only blocks; or one that writes, and says how many bytes of its heap each write took. */
+/** A thread that only blocks, in a pipe or without one; or one that writes, and says how many bytes of its heap each write took. */
 
 export interface RestData {
-  role: 'reader' | 'allocating writer'
+  role: 'reader' | 'allocating writer' | 'sleeper' | 'stirring sleeper'
   handle: PipeHandle
 }
 
 const WRITES = 1_000_000
+/** How often a thread that blocks for long looks whether its peers live. */
+const LOOK_MS = 200
 
 const { role, handle } = workerData as RestData
 const port = parentPort as MessagePort
@@ -21,6 +23,13 @@ switch (role) {
     port.postMessage('ready')
     while (reader.readSync(bytes) !== null);
     break
+  }
+  case 'sleeper':
+  case 'stirring sleeper': {
+    const ms = role === 'sleeper' ? Number.POSITIVE_INFINITY : LOOK_MS
+    const word = new Int32Array(new SharedArrayBuffer(4))
+    port.postMessage('ready')
+    for (;;) Atomics.wait(word, 0, 0, ms)
   }
   case 'allocating writer': {
     const writer = PipeWriter.from(handle)

@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { consumer, producer, warmUp } from './loads.ts'
+import { pin } from './pin.ts'
 import { transportNamed } from './transports/all.ts'
 
 /** A thread of a contestant: a sending end, which is told how long to go on; a receiving one, which takes all that comes; one between two others, which passes on what
@@ -15,6 +16,8 @@ export interface SideData {
   size: number
   /** Whether there is work to do around each send: see `loads`. */
   works: boolean
+  /** The core to stay on; any by default. */
+  core?: number
 }
 
 /** What can be done in one thread. */
@@ -24,7 +27,7 @@ const MAX_BATCH = 1024
 /** A batch takes less than this, in ms, so that a round ends in time. */
 const BATCH_MS = 0.1
 
-const { role, name, handle, onward, size, works } = workerData as SideData
+const { role, name, handle, onward, size, works, core } = workerData as SideData
 const port = parentPort as MessagePort
 
 /** Does something for so many ms. @returns the ns that it took each time, `after` included */
@@ -60,6 +63,7 @@ function serve(round: (ms: number) => Promise<number>): void {
   port.postMessage('ready')
 }
 
+if (core !== undefined) pin(core)
 if (works) warmUp()
 
 switch (role) {

@@ -3,6 +3,9 @@ import type { Scenario } from '../scenario.ts'
 import { blocking, parking } from '../transports/threadpipe.ts'
 import { STAGES } from './chain.ts'
 
+/** Where the threads run is a part of the matter. */
+const FREE = { pinned: false }
+
 /** Whether spinning ever costs more than it gains: beside the same pipe when it parks at once. Run it under `taskset -c 0`, too. */
 export const spinning: Scenario = {
   name: 'spinning',
@@ -13,7 +16,7 @@ export const spinning: Scenario = {
   setups: [64, 4096].flatMap((size) => [
     {
       label: `2 in a row, ${size} B`,
-      start: async () => [await between(blocking, size), await between(parking, size)],
+      start: async () => [await between(blocking, size, FREE), await between(parking, size, FREE)],
     },
     {
       label: `${STAGES} in a row, ${size} B`,
