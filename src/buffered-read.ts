@@ -12,15 +12,30 @@ import {
   WRITE_LOCK,
   WRITER_EVENT,
 } from './layout.ts'
-import { watch } from './lock.ts'
+import { type Turn, watch } from './lock.ts'
+import type { PipeMemory } from './memory.ts'
 import { FINISHED, MOVING } from './operation.ts'
 import { ReadOperation } from './read-operation.ts'
+import { Rests } from './rests.ts'
 import { wakeAll } from './waiting.ts'
 
 /** A read from a buffered pipe: takes what is stored, up to its target, of as many writes as that is; waits only while nothing is. */
 export class BufferedRead extends ReadOperation {
   /** The count of bytes taken so far, by this and all reads before. */
   #drained = 0
+  /** The bytes that this read has found in the buffer. */
+  #found = 0
+  readonly #rests: Rests
+
+  constructor(memory: PipeMemory, owner: number, turn: Turn) {
+    super(memory, owner, turn)
+    this.#rests = new Rests(memory.capacity)
+  }
+
+  override begin(target: Uint8Array): void {
+    super.begin(target)
+    if (!this.awaited) this.#rests.rest()
+  }
 
   /** A read into nothing waits for nothing (C23). */
   override step(): boolean {
@@ -46,6 +61,7 @@ export class BufferedRead extends ReadOperation {
     if (held === 0) return this.block(STORED, stored, READER_EVENT)
     if (this.bytes.length !== this.length) throw this.detached()
     this.prepareTarget(held)
+    this.#found = held
     const wanted = this.lending ? 0 : Math.min(this.length, held)
     do {
       const beforePad = this.#skipPad(held)
@@ -125,6 +141,7 @@ export class BufferedRead extends ReadOperation {
   /** Gives the room back, and wakes a writer if it is as much as that one waits for. */
   #publish(): void {
     const { words } = this
+    this.#rests.note(this.#found, this.moved === this.#found)
     Atomics.store(words, DRAINED, this.#drained) // edge: drained
     if (Atomics.load(words, WRITER_EVENT + PARKED_OFFSET) === 0) return
     const room = this.memory.capacity - bytesHeld(words, this.#drained, Atomics.load(words, STORED))

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { Rests } from '../src/rests.ts'
+
+const CAPACITY = 64 * 1024
+
+/** Reads so many times, each finding so many bytes without a rest, and with one. @returns which of the reads rested */
+function reads(rests: Rests, times: number, without: number, withRest: number, emptied = true): number[] {
+  const those: number[] = []
+  for (let i = 0; i < times; i += 1) {
+    const rested = rests.rest()
+    if (rested) those.push(i)
+    rests.note(rested ? withRest : without, emptied)
+  }
+  return those
+}
+
+test('reads rest after one that found little, as long as they then find twice as much', () => {
+  expect(reads(new Rests(CAPACITY), 5, 64, 128)).toEqual([1, 2, 3, 4])
+})
+
+test('after one in vain more and more go without, up to a limit', () => {
+  const rests = new Rests(CAPACITY)
+  const rested = reads(rests, 10_000, 64, 127)
+  const between = rested.slice(1).map((at, i) => at - (rested[i] as number))
+  expect(between.slice(0, 6)).toEqual([5, 17, 65, 257, 1025, 1025])
+})
+
+test('one that pays gives the patience back', () => {
+  const rests = new Rests(CAPACITY)
+  reads(rests, 24, 64, 64)
+  expect(reads(rests, 70, 64, 128).length).toBeGreaterThan(0)
+  const rested = reads(rests, 20, 64, 64)
+  expect(rested.slice(0, 2)).toEqual([0, 5])
+})
+
+test('now and then one goes without, so that what is found without is known', () => {
+  const rests = new Rests(CAPACITY)
+  expect(reads(rests, 67, 64, 1000).length).toBe(65)
+  // The writes have become larger: a rest finds no more of them.
+  const rested = reads(rests, 200, 1000, 1000)
+  expect(rested.length).toBeLessThan(70)
+})
+
+test('nobody rests who finds much, or leaves some, or would let a small buffer become full', () => {
+  expect(reads(new Rests(CAPACITY), 10, 5000, 10_000)).toEqual([])
+  expect(reads(new Rests(CAPACITY), 10, 64, 128, false)).toEqual([])
+  expect(reads(new Rests(100), 10, 64, 128)).toEqual([])
+  expect(reads(new Rests(200), 10, 64, 200)).toEqual([1, 3, 5, 7, 9])
+})
