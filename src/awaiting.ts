@@ -4,6 +4,7 @@ import { helpEnd } from './ending.ts'
 import { cancelled, timedOut, withProgress } from './errors.ts'
 import { lookIsDue } from './liveness.ts'
 import type { Operation } from './operation.ts'
+import { hasChanged } from './spinning.ts'
 import { countPark, countWait } from './stats.ts'
 import { CAN_SPIN, parkAsync, spin } from './waiting.ts'
 
@@ -126,7 +127,8 @@ export class AwaitQueue {
     first.countedMs = countWait(first.operation.memory, first.operation.half, first.countedMs)
     const settled =
       lookIsDue(first.operation.memory) && this.#attempt(first, () => first.operation.lookAfterPeers(false))
-    if (settled || !first.operation.prepared) this.#pump()
+    // Or who has told it died over that, or another wait has swallowed the wake.
+    if (settled || !first.operation.prepared || hasChanged(first.operation, 1)) this.#pump()
   }
 
   #advance(operation: Operation): 'finished' | 'asleep' | 'again' {

@@ -1,7 +1,7 @@
 import { Deadline } from './deadline.ts'
 import { helpEnd } from './ending.ts'
 import { cannotBlock, deadlocked, withProgress } from './errors.ts'
-import { LOOK_MS, lookIsDue } from './liveness.ts'
+import { LOOK_MS, lookIsDue, untilLook } from './liveness.ts'
 import type { Operation } from './operation.ts'
 import { hasChanged, noteParked, spinBeforeParking } from './spinning.ts'
 import { countPark, countWait } from './stats.ts'
@@ -34,59 +34,90 @@ function waitShort(operation: Operation, timeoutMs: number | undefined): void {
   if (CAN_SPIN && timeoutMs !== 0) {
     for (let i = 0; i < MAX_SHORT_WAITS && hasChanged(operation, SHORT_SPINS); i += 1) if (operation.step()) return
   }
-  const startedMs = performance.now()
-  const wait = { countedMs: startedMs }
-  try {
-    waitLong(operation, timeoutMs, startedMs, wait)
-  } finally {
-    countWait(operation.memory, operation.half, wait.countedMs)
-  }
+  new LongWait(operation, timeoutMs).run()
 }
 
-/** @param wait up to when the wait has been counted: whoever looks at the figures of a long one sees most of it */
-function waitLong(
-  operation: Operation,
-  timeoutMs: number | undefined,
-  startedMs: number,
-  wait: { countedMs: number },
-): void {
-  const { words } = operation.memory
-  const deadline = new Deadline(operation, timeoutMs, startedMs)
-  // Calls that need no wait work everywhere. One that does leaves as if its time were over: nothing is lost, and a match that it is in completes.
-  if (!CAN_BLOCK && timeoutMs !== 0) deadline.bringForward(() => cannotBlock(operation.half))
-  let woken = true
-  for (;;) {
-    const changed =
-      CAN_SPIN && woken && timeoutMs !== 0 && !operation.queued && spinBeforeParking(operation, deadline.leftMs())
-    const count = changed ? 0 : operation.prepareToPark()
-    if (operation.step()) return
-    const late = deadline.passed()
-    const nowMs = performance.now()
-    if (nowMs - wait.countedMs >= LOOK_MS) {
-      wait.countedMs = countWait(operation.memory, operation.half, wait.countedMs)
+/** A wait that is worth reading a clock for. */
+class LongWait {
+  readonly #operation: Operation
+  readonly #timeoutMs: number | undefined
+  readonly #startedMs = performance.now()
+  readonly #deadline: Deadline
+  /** Up to when it has been counted: whoever looks at the figures of one that is under way sees most of it. */
+  #countedMs = this.#startedMs
+  #mustLook = false
+
+  constructor(operation: Operation, timeoutMs: number | undefined) {
+    this.#operation = operation
+    this.#timeoutMs = timeoutMs
+    this.#deadline = new Deadline(operation, timeoutMs, this.#startedMs)
+    // Calls that need no wait work everywhere. One that does leaves as if its time were over: nothing is lost, and a match that it is in completes.
+    if (!CAN_BLOCK && timeoutMs !== 0) this.#deadline.bringForward(() => cannotBlock(operation.half))
+  }
+
+  run(): void {
+    try {
+      this.#untilFinished()
+    } finally {
+      this.#count()
     }
-    if ((late || nowMs - startedMs >= LOOK_MS) && lookIsDue(operation.memory)) {
-      // With a time-out, this thread itself may yet come to the help of the other side.
-      if (operation.lookAfterPeers(timeoutMs === undefined)) return
-    }
-    if (late) {
-      if (deadline.leave()) throw deadline.error()
-      continue
-    }
-    if (changed || !operation.prepared) continue
-    if (operation.deadlocked()) {
-      if (operation.cancel()) throw withProgress(deadlocked(operation.half), operation.half, operation.moved)
+  }
+
+  #untilFinished(): void {
+    const operation = this.#operation
+    const deadline = this.#deadline
+    const spins = CAN_SPIN && this.#timeoutMs !== 0
+    let woken = true
+    for (;;) {
+      const changed = spins && woken && !operation.queued && spinBeforeParking(operation, deadline.leftMs())
+      const count = changed ? 0 : operation.prepareToPark()
+      if (operation.step()) return
+      const late = deadline.passed()
+      const nowMs = performance.now()
+      if (nowMs - this.#countedMs >= LOOK_MS) this.#count()
+      if (this.#mustLook || ((late || nowMs - this.#startedMs >= LOOK_MS) && lookIsDue(operation.memory))) {
+        this.#mustLook = false
+        // With a time-out, this thread itself may yet come to the help of the other side.
+        if (operation.lookAfterPeers(this.#timeoutMs === undefined)) return
+      }
+      if (late) {
+        if (deadline.leave()) throw deadline.error()
+        continue
+      }
+      if (changed || !operation.prepared) continue
+      if (operation.deadlocked()) {
+        if (operation.cancel()) throw withProgress(deadlocked(operation.half), operation.half, operation.moved)
+        if (operation.step()) return
+      }
+      if (!CAN_BLOCK) continue // looks on until its match is over, which takes microseconds
+      if (woken) {
+        helpEnd(operation.memory)
+        countPark(operation.memory, operation.half)
+      }
+      const parkedMs = performance.now()
+      woken = this.#sleep(count, parkedMs, parkedMs + Math.min(deadline.leftMs(), operation.parkMs))
+      if (woken && !operation.queued) noteParked(parkedMs, performance.now())
       if (operation.step()) return
     }
-    if (!CAN_BLOCK) continue // looks on until its match is over, which takes microseconds
-    if (woken) {
-      helpEnd(operation.memory)
-      countPark(operation.memory, operation.half)
+  }
+
+  /**
+   * Parks until the other side, a closer or the lock's owner has something for us to look at, somebody may have died, or the time is over.
+   *
+   * @returns whether it was woken
+   */
+  #sleep(count: number, nowMs: number, untilMs: number): boolean {
+    const { memory, event, watch, seen } = this.#operation
+    for (let atMs = nowMs; ; atMs = this.#countedMs) {
+      if (park(memory.words, event, count, Math.min(untilMs - atMs, untilLook(atMs - this.#startedMs)))) return true
+      this.#count()
+      if (this.#countedMs >= untilMs || Atomics.load(memory.words, watch) !== seen) return false
+      this.#mustLook = lookIsDue(memory)
+      if (this.#mustLook) return false
     }
-    // until the other side, a closer or the lock's owner has something for us to look at, or it is time to look after them
-    const parkedMs = performance.now()
-    woken = park(words, operation.event, count, Math.min(deadline.leftMs(), operation.parkMs, LOOK_MS))
-    if (woken && !operation.queued) noteParked(parkedMs, performance.now())
-    if (operation.step()) return
+  }
+
+  #count(): void {
+    this.#countedMs = countWait(this.#operation.memory, this.#operation.half, this.#countedMs)
   }
 }

@@ -100,7 +100,13 @@ export function isAborted(memory: PipeMemory): boolean {
 /** Finishes an end that a dying thread left half done: a DONE word has moved, but nobody was told. */
 export function helpEnd({ words }: PipeMemory): void {
   if ((Atomics.load(words, HANDOFF) & ENDED) !== 0 && (Atomics.load(words, STORED) & SEALED) !== 0) return
-  if ([ABORT_DONE, WRITER_DONE, READER_DONE].some((done) => Atomics.load(words, done) !== OPEN)) end(words)
+  if (isEnding(words)) end(words)
+}
+
+/** Whether somebody has ended the pipe, or begun to. */
+export function isEnding(words: Int32Array): boolean {
+  const isOver = (done: number): boolean => Atomics.load(words, done) !== OPEN
+  return isOver(ABORT_DONE) || isOver(WRITER_DONE) || isOver(READER_DONE)
 }
 
 function endWithError(memory: PipeMemory, done: number, error: Error): void {

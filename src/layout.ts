@@ -18,6 +18,7 @@
  * | 1    | LEFT (f)             | bytes of this write no match has claimed  | writer; reader while TAKING |                    |
  * | 1    | STORED               | buffered: bytes stored since ever, SEALED | the writer holding the lock, closers | READER     |
  * | 1    | PAD_AT, PAD_BYTES    | buffered: where the reader skips          | the writer holding the lock |                    |
+ * | 1    | short write          | a write of a few bytes, beside its offer: as in the window | the writer holding the lock | |
  * | 2    | DRAINED              | bytes of this write taken out of it       | reader while TAKING         | WRITER             |
  * | 2    | LENT_TO              | DRAINED as it counts if the writer leaves | reader, before LENT         |                    |
  * | 3    | WRITE_LOCK           | who may offer; and WATCHED                | writers; readers: WATCHED   | its queue          |
@@ -83,7 +84,7 @@
  *
  * | edge      | released by                           | acquired by                    | makes visible                         |
  * | --------- | ------------------------------------- | ------------------------------ | ------------------------------------- |
- * | offered   | HANDOFF IDLE → OFFERED                | HANDOFF OFFERED → TAKING, IDLE | LEFT, the first bytes in the window   |
+ * | offered   | HANDOFF IDLE → OFFERED                | HANDOFF OFFERED → TAKING, IDLE | LEFT, the first bytes in the window, a short write |
  * | filled    | FILLED grows; STORED grows            | load of FILLED, of STORED      | the bytes below it; PAD_AT            |
  * | drained   | DRAINED grows                         | load of DRAINED                | the room behind it                    |
  * | lent      | HANDOFF TAKING → LENT                 | load of HANDOFF                | LENT_TO                               |
@@ -120,6 +121,10 @@ export const STORED = 1 * WORDS_PER_LINE + 6
 export const PAD_AT = 1 * WORDS_PER_LINE + 7
 export const PAD_BYTES = 1 * WORDS_PER_LINE + 8
 export const LEFT = 1 * FLOATS_PER_LINE + 2
+/** Where the bytes of a short write stand once more, so that they come with the cache line of the offer: the offset in bytes. */
+export const SHORT_AT = (1 * WORDS_PER_LINE + 9) * Int32Array.BYTES_PER_ELEMENT
+/** The most bytes that a short write has. Longer ones would have room, too, but are copied sooner once than wait for one cache line less. */
+export const SHORT_BYTES = 8
 
 // line 2: what readers tell the writer
 export const DRAINED = 2 * WORDS_PER_LINE

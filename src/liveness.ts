@@ -1,6 +1,6 @@
-import { endExited, helpEnd } from './ending.ts'
+import { endExited, helpEnd, isEnding } from './ending.ts'
 import { type Half, PEER } from './errors.ts'
-import { isDead, isDeserted } from './holders.ts'
+import { allThere, isDead, isDeserted } from './holders.ts'
 import { CUT, FREE, HANDOFF, IDLE, LENT, OFFERED, READ_LOCK, STATE, TAKING, threadOf, WRITE_LOCK } from './layout.ts'
 import { freeLock, ownerOf } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
@@ -24,14 +24,30 @@ const LOCK = { writer: WRITE_LOCK, reader: READ_LOCK } as const
 
 /** How long a wait lasts before it looks after the others, and how often it does, in ms: well within the 250 that C28 gives. */
 export const LOOK_MS = BEAT_MS
+/** Who blocks for long does so less often, in ms: each look wakes a core. Still within the 250, with time for the wake. */
+const LONG_LOOK_MS = 2 * LOOK_MS
+/** What is long, in ms. */
+const LONG_MS = 5 * LOOK_MS
+/** How often it looks whether threads that are there are still the same, in ms: only one that gets the number of a dead one between two looks is taken for it. */
+const THOROUGH_MS = 50 * LOOK_MS
 /** A beat may come this much early, in ms: then it looks all the same, not only with the next one. */
 const EARLY_MS = 10
 
-/** Whether this half has not looked lately: short time-outs in a row look too, but not each time. Notes that it does now. */
+/** How long a thread that has blocked for so long sleeps before it looks, in ms. */
+export function untilLook(blockedMs: number): number {
+  return blockedMs < LONG_MS ? LOOK_MS : LONG_LOOK_MS
+}
+
+/**
+ * Whether there may be something to look after, and this half has not looked lately: short time-outs in a row look too, but not each time. As
+ * long as nobody has ended anything and all threads are there, that is seldom.
+ */
 export function lookIsDue(memory: PipeMemory): boolean {
   const nowMs = performance.now()
   if (nowMs - memory.lookedMs < LOOK_MS - EARLY_MS) return false
   memory.lookedMs = nowMs
+  if (nowMs - memory.lookedWellMs < THOROUGH_MS && !isEnding(memory.words) && allThere(memory)) return false
+  memory.lookedWellMs = nowMs
   return true
 }
 

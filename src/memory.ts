@@ -7,6 +7,8 @@ import {
   MAGIC_VALUE,
   memoryBytes,
   ringBytes,
+  SHORT_AT,
+  SHORT_BYTES,
   VERSION,
   VERSION_VALUE,
   WINDOW,
@@ -21,6 +23,8 @@ export interface PipeMemory {
   readonly nanos: BigInt64Array
   /** The ring of bytes that are under way. */
   readonly window: Uint8Array
+  /** The place of a short write. */
+  readonly short: Uint8Array
   /** What a count of bytes is masked with to give a position in the ring. */
   readonly mask: number
   /** Bytes a write may leave unread when it returns; 0 = rendezvous. */
@@ -28,8 +32,9 @@ export interface PipeMemory {
   /** The largest write in place, in bytes. */
   readonly inPlaceBytes: number
   readonly errorBytes: number
-  /** When a wait last looked after the threads at the other end, in ms of this thread's clock. */
+  /** When a wait last looked after the threads that hold the pipe, in ms of this thread's clock; and when it did so thoroughly. */
   lookedMs: number
+  lookedWellMs: number
 }
 
 export interface PipeSizes {
@@ -108,11 +113,13 @@ function view(buffer: SharedArrayBuffer, sizes: PipeSizes): PipeMemory {
     floats: new Float64Array(buffer),
     nanos: new BigInt64Array(buffer),
     window: platform.shared(buffer, windowOffset(sizes.errorBytes), ring),
+    short: platform.shared(buffer, SHORT_AT, SHORT_BYTES),
     mask: ring - 1,
     capacity: sizes.capacity,
     inPlaceBytes: sizes.capacity > 0 ? sizes.capacity : sizes.window,
     errorBytes: sizes.errorBytes,
     lookedMs: 0,
+    lookedWellMs: 0,
   }
 }
 

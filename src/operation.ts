@@ -19,6 +19,7 @@ import {
 import { lookAfter } from './liveness.ts'
 import { ownerOf, Place, type Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
+import { MAX_SPINS } from './spinning.ts'
 import { prepareQuietly, prepareToPark } from './waiting.ts'
 
 /**
@@ -62,6 +63,8 @@ export abstract class Operation {
   seen = 0
   event: number
   parkMs = Infinity
+  /** How often the next wait looks before it parks, by how the waits of this half went before. */
+  spins = MAX_SPINS
 
   /** Bytes that have gone over: what the caller is told. */
   moved = 0

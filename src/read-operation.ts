@@ -78,4 +78,10 @@ export abstract class ReadOperation extends Operation {
     }
     this.moved += n
   }
+
+  /** Copies a write of `n` bytes from where short ones stand. */
+  protected copyShort(n: number): void {
+    platform.copy(this.bytes, 0, this.memory.short, 0, n)
+    this.moved = n
+  }
 }

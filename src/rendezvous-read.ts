@@ -15,6 +15,7 @@ import {
   ONE_OFFER,
   PARTLY_TAKEN,
   READER_EVENT,
+  SHORT_BYTES,
   STATE,
   TAKING,
   WRITER_EVENT,
@@ -98,7 +99,8 @@ export class RendezvousRead extends ReadOperation {
     const n = words[FILLED] as number
     if (this.makesTarget || n < 0 || n > this.length || n > Math.min(CHUNK_BYTES, this.memory.mask + 1)) return false
     if (this.memory.floats[LEFT] !== n || words[PARTLY_TAKEN] !== 0) return false
-    this.copyOut(0, n)
+    if (n <= SHORT_BYTES) this.copyShort(n)
+    else this.copyOut(0, n)
     // edges: offered, taken
     if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE)) !== handoff) {
       this.moved = 0

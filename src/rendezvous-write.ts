@@ -1,3 +1,4 @@
+import { platform } from '#platform'
 import { isDead } from './holders.ts'
 import {
   CUT,
@@ -17,6 +18,7 @@ import {
   PARTLY_TAKEN,
   READ_LOCK,
   READER_EVENT,
+  SHORT_BYTES,
   STATE,
   TAKING,
   threadOf,
@@ -70,10 +72,12 @@ export class RendezvousWrite extends WriteOperation {
   /** IDLE → OFFERED, with what has been filled. */
   #offer(handoff: number): boolean {
     const { words } = this
+    const { floats, short, window } = this.memory
+    if (this.length <= SHORT_BYTES) platform.copy(short, 0, window, 0, this.length)
     words[DRAINED] = 0
     words[FILLED] = this.#filled
     words[PARTLY_TAKEN] = 0
-    this.memory.floats[LEFT] = this.length
+    floats[LEFT] = this.length
     const offered = (inState(handoff, OFFERED) + ONE_OFFER) | 0
     // edge: offered
     if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return this.end()

@@ -13,7 +13,7 @@ import { SHORT_SPINS, spin } from './waiting.ts'
  */
 
 /** The longest spin but for that: so a wait never costs more than twice the best choice. */
-const MAX_SPINS = 8192
+export const MAX_SPINS = 16_384
 /** Some ms. */
 const APART_SPINS = 2 ** 19
 /** Waits that begin within this time, in ms, spin so long, while that pays: the other thread has to come to do so meanwhile. */
@@ -31,7 +31,6 @@ const UNDISTURBED_MS = 20
 /** For so long, in ms, after more threads wanted to run than there are cores, it does not try: one look sees less than there is. */
 const CROWDED_MS = 250
 
-let limit = MAX_SPINS
 let patience = FIRST_PATIENCE
 let shortParks = 0
 let apartUntilMs = 0
@@ -49,12 +48,13 @@ export function spinBeforeParking(operation: Operation, leftMs: number): boolean
   }
   if (apartUntilMs > 0 && leftMs > TIME_FOR_APART_MS) {
     const changed = hasChanged(operation, APART_SPINS)
-    if (changed) limit = MAX_SPINS
+    if (changed) operation.spins = MAX_SPINS
     if (!changed || performance.now() > apartUntilMs) apartUntilMs = 0
     return changed
   }
-  const changed = hasChanged(operation, limit)
-  limit = changed ? Math.min(limit * 4, MAX_SPINS) : Math.max(limit >> 1, SHORT_SPINS)
+  const { spins } = operation
+  const changed = hasChanged(operation, spins)
+  operation.spins = changed ? Math.min(spins * 4, MAX_SPINS) : Math.max(spins >> 1, SHORT_SPINS)
   return changed
 }
 

@@ -29,7 +29,7 @@ export interface PipeStats {
   writerParks: number
   /** How often readers went to sleep. */
   readerParks: number
-  /** Time writers have waited, in ms; waits of under a microsecond are not counted, one that is under way up to the last 100 ms or so. */
+  /** Time writers have waited, in ms; waits of under a microsecond are not counted, one that is under way up to the last 200 ms or so. */
   writerWaitMs: number
   /** Time readers have waited, in ms, likewise. */
   readerWaitMs: number

@@ -32,11 +32,14 @@ test.each(['writers', 'readers'] as const)(
   'C21: of 4 contending %s none gets less than half an even share',
   async (who) => {
     const { reader, writer } = pipe()
+    const board = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
     const contenders = threads(4).map((thread) =>
       thread.run(
-        ({ PipeReader, PipeWriter }, { reader, writer, who }) => {
+        ({ PipeReader, PipeWriter }, { reader, writer, board, who }) => {
           const bytes = new Uint8Array(64)
           let calls = 0
+          Atomics.add(board, 0, 1)
+          Atomics.notify(board, 0)
           try {
             if (who === 'writers') for (const half = PipeWriter.from(writer); ; calls += 1) half.writeSync(bytes)
             for (const half = PipeReader.from(reader); half.readSync(bytes) !== null; ) calls += 1
@@ -45,12 +48,14 @@ test.each(['writers', 'readers'] as const)(
           }
           return calls
         },
-        { reader: handleOf(reader), writer: handleOf(writer), who },
+        { reader: handleOf(reader), writer: handleOf(writer), board, who },
       ),
     )
     const [other] = threads(1)
     const counterpart = other?.run(
-      ({ PipeReader, PipeWriter }, { reader, writer, who, forMs }) => {
+      ({ PipeReader, PipeWriter }, { reader, writer, board, who, forMs }) => {
+        // A thread takes its time to start: nobody is left out who is not there yet.
+        for (let here = 0; here < 4; here = Atomics.load(board, 0)) Atomics.wait(board, 0, here, 10_000)
         const bytes = new Uint8Array(64)
         const [r, w] = [PipeReader.from(reader), PipeWriter.from(writer)]
         const endMs = performance.now() + forMs
@@ -58,7 +63,7 @@ test.each(['writers', 'readers'] as const)(
         if (who === 'writers') r.close()
         else w.close()
       },
-      { reader: handleOf(reader), writer: handleOf(writer), who, forMs: 2000 },
+      { reader: handleOf(reader), writer: handleOf(writer), board, who, forMs: 2000 },
     )
     const calls = await Promise.all(contenders)
     await counterpart

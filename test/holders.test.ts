@@ -1,6 +1,6 @@
 import { pipe } from 'threadpipe'
 import { expect, test } from 'vitest'
-import { enterHolder, isDead, isDeserted, noteExit } from '../src/holders.ts'
+import { allThere, enterHolder, isDead, isDeserted, noteExit } from '../src/holders.ts'
 import {
   DEAD as DEAD_IDENTITY,
   FREE,
@@ -114,6 +114,22 @@ test.each([
   const memory = heldBy(...holders)
   if (holders.length === 0) memory.words.fill(0, WRITER_HOLDERS, WRITER_HOLDERS + HOLDER_WORDS)
   expect(isDeserted(memory, 'writer', 5)).toBe(deserted)
+})
+
+test.each([
+  [true, 'one that lives', [{ ...LIVING, thread: FIRST }]],
+  [true, 'one that has not said its number yet', [{ ...LIVING, thread: 0 }]],
+  [false, 'one that is dead, too', [LIVING, { ...DEAD, thread: FIRST }]],
+  [false, 'one that was seen dead before', [LIVING, { id: -1, start: -1, thread: FIRST }]],
+  [false, 'one whose number another one has', [{ ...LIVING, start: LIVING.start - 1, thread: FIRST }]],
+  [false, 'one that the system cannot look up', [{ id: -FIRST, start: 0, thread: FIRST }]],
+])('all there: %s, if a half is held by %s', (live, _, holders) => {
+  const { writer, reader } = pipe()
+  for (const half of [writer, reader]) {
+    for (const [i, holder] of holders.entries()) haunt(half, i + 1, { thread: FIRST - 1, ...holder })
+    expect(allThere(openMemory(half.memory))).toBe(live)
+    for (const [i] of holders.entries()) haunt(half, i + 1, { ...LIVING, thread: FIRST + i })
+  }
 })
 
 test('an exit is noted of the thread that it was, in either half', () => {

@@ -29,6 +29,8 @@ import { LOOK_MS, lookAfter, lookIsDue } from '../src/liveness.ts'
 import { openMemory, type PipeMemory } from '../src/memory.ts'
 import { platform } from '../src/platform/node.ts'
 import { haunt, NO_TID } from './support/mortals.ts'
+import { handleOf } from './support/sides.ts'
+import { thread } from './support/threads.ts'
 
 const GHOST = { id: NO_TID, start: 1, thread: 1_000_000 }
 const LIVING = { id: platform.system?.id ?? 0, start: platform.system?.start ?? 0, thread: 5 }
@@ -124,16 +126,50 @@ test('the threads of the own half may all be dead', () => {
   expect(memory.words[WRITER_DONE]).toBe(OPEN)
 })
 
-test('a look is due once in a while', () => {
-  const memory = openMemory(pipe().writer.memory)
+test('a look is due once in a while, where somebody may have died', () => {
+  const { writer } = pipe()
+  haunt(writer, 1, GHOST)
+  const memory = openMemory(writer.memory)
+  memory.lookedWellMs = performance.now()
   memory.lookedMs = performance.now() - LOOK_MS - 1
   expect([lookIsDue(memory), lookIsDue(memory)]).toEqual([true, false])
 })
 
-test('a beat that comes a little early looks all the same, so that a death is seen by one beat, not by two', () => {
+test('where all threads are there it is due seldom: another one may have got the number of one that is dead', () => {
   const memory = openMemory(pipe().writer.memory)
+  const dueAfter = (ms: number): boolean => {
+    memory.lookedMs = performance.now() - LOOK_MS - 1
+    memory.lookedWellMs = performance.now() - ms
+    return lookIsDue(memory)
+  }
+  expect([dueAfter(4900), dueAfter(5001), dueAfter(4900)]).toEqual([false, true, false])
+})
+
+test('a beat that comes a little early looks all the same, so that a death is seen by one beat, not by two', () => {
+  const { writer } = pipe()
+  haunt(writer, 1, GHOST)
+  const memory = openMemory(writer.memory)
   memory.lookedMs = performance.now() - LOOK_MS + 5
   expect(lookIsDue(memory)).toBe(true)
   memory.lookedMs = performance.now() - LOOK_MS / 2
   expect(lookIsDue(memory)).toBe(false)
+})
+
+test('a thread that blocks for long looks less and less often, and only whether the others are there', async () => {
+  const { reader, writer } = pipe()
+  await thread().run(({ PipeWriter }, handle) => void PipeWriter.from(handle), handleOf(writer))
+  const { isThere } = platform
+  let looks = 0
+  try {
+    platform.isThere = (id, start) => {
+      looks += 1
+      return isThere(id, start)
+    }
+    expect(() => reader.readSync(new Uint8Array(1), { timeout: 11.5 * LOOK_MS })).toThrow('no writer came')
+  } finally {
+    platform.isThere = isThere
+  }
+  // After 1, 2, 3, 4, 5, 7, 9 and 11 times so long, and perhaps at its end. A late wake may miss one.
+  expect(looks).toBeGreaterThanOrEqual(5)
+  expect(looks).toBeLessThanOrEqual(9)
 })

@@ -9,6 +9,8 @@ const load = Atomics.load
 let platform: Platform
 let crowded = false
 let looks = 0
+/** Of one half. */
+let spins = 0
 
 beforeEach(async () => {
   vi.resetModules()
@@ -16,6 +18,7 @@ beforeEach(async () => {
   platform = (await import('../src/platform/node.ts')).platform
   platform.isCrowded = () => crowded
   crowded = false
+  spins = spinning.MAX_SPINS
   Object.assign(Atomics, {
     load: (words: Int32Array, word: number) => {
       looks += 1
@@ -26,12 +29,15 @@ beforeEach(async () => {
 afterEach(() => Object.assign(Atomics, { load }))
 
 const words = new Int32Array(new SharedArrayBuffer(64))
-const waiting = (seen: number): Operation => ({ memory: { words }, watch: 0, seen }) as unknown as Operation
+const waiting = (seen: number, spins: number): Operation =>
+  ({ memory: { words }, watch: 0, seen, spins }) as unknown as Operation
 
 /** How often a wait looks that is in vain, or not. */
 function looksOf({ inVain = true, leftMs = Infinity } = {}): number {
   looks = 0
-  expect(spinning.spinBeforeParking(waiting(inVain ? 0 : 1), leftMs)).toBe(!inVain)
+  const operation = waiting(inVain ? 0 : 1, spins)
+  expect(spinning.spinBeforeParking(operation, leftMs)).toBe(!inVain)
+  spins = operation.spins
   return looks
 }
 
@@ -44,12 +50,13 @@ function park(times: number, ms: number, apartMs = 0.1): void {
   }
 }
 
+const MAX = 16_384
 const LONG = 2 ** 19
 
 test('spins in vain get shorter, down to a limit; one that pays makes them longer again', () => {
   const spins = Array.from({ length: 12 }, () => looksOf())
-  expect(spins[0]).toBe(8192)
-  expect(spins[1]).toBe(4096)
+  expect(spins[0]).toBe(MAX)
+  expect(spins[1]).toBe(MAX / 2)
   expect(spins.at(-1)).toBe(128)
   expect(looksOf({ inVain: false })).toBe(1)
   expect(looksOf()).toBe(512)
@@ -57,7 +64,7 @@ test('spins in vain get shorter, down to a limit; one that pays makes them longe
 
 test('after many short parks a spin is long, and the next one only after many more', () => {
   park(31, 0.05)
-  expect(looksOf()).toBe(8192)
+  expect(looksOf()).toBe(MAX)
   park(1, 0.05)
   expect(looksOf()).toBe(LONG)
   park(127, 0.05)
@@ -71,12 +78,12 @@ test('long spins follow one another while they pay', () => {
   expect(looksOf({ inVain: false })).toBe(1)
   expect(looksOf({ inVain: false })).toBe(1)
   expect(looksOf()).toBe(LONG)
-  expect(looksOf()).toBe(8192)
+  expect(looksOf()).toBe(MAX)
 })
 
 test('long parks say nothing of that, and a call that has little time left does not take it', () => {
   park(1000, 9)
-  expect(looksOf()).toBe(8192)
+  expect(looksOf()).toBe(MAX)
   park(32, 0.05)
   expect(looksOf({ leftMs: 20 })).toBeLessThan(LONG)
   expect(looksOf()).toBe(LONG)
@@ -94,7 +101,7 @@ test('nobody tries while more threads want to run than there are cores, nor soon
   const clock = vi.spyOn(performance, 'now').mockReturnValue(5000)
   crowded = true
   park(32, 0.05)
-  expect(looksOf()).toBe(8192)
+  expect(looksOf()).toBe(MAX)
   crowded = false
   clock.mockReturnValue(5200)
   park(128, 0.05)

@@ -13,6 +13,7 @@ export const platform: Platform = {
 
   system: undefined,
   hasExited: () => false,
+  isThere: () => false,
 
   parallelism: typeof navigator === 'object' ? (navigator.hardwareConcurrency ?? 1) : 1,
 

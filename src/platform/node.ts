@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { closeSync, existsSync, openSync, readlinkSync, readSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
+import process from 'node:process'
 import { threadId } from 'node:worker_threads'
 import { anonymousThread } from './anonymous.ts'
 import { Beats } from './beats.ts'
@@ -24,6 +25,11 @@ const set = Uint8Array.prototype.set as unknown as {
 const fill = Buffer.prototype.fill as unknown as {
   call(target: Uint8Array, pattern: Uint8Array, start: number, end: number): void
 }
+
+interface DenoGlobal {
+  permissions: { querySync(what: { name: 'read'; path: string }): { state: string } }
+}
+const { Deno } = globalThis as { Deno?: DenoGlobal }
 
 const beats = new Beats()
 
@@ -60,38 +66,36 @@ function hasEnded(id: number, start: number): boolean {
   }
 }
 
-/** When threads were last seen alive, by their numbers, and when what the system says of them was last read. */
-const seen = new Map<number, { start: number; readMs: number; seenMs: number }>()
+/** When threads were last seen alive, by their numbers. */
+const seen = new Map<number, { start: number; seenMs: number }>()
 const MAX_SEEN = 1024
 /** A thread that was seen within this time, in ms, is not looked at again: a thread may await a thousand pipes with few peers. */
 const FRESH_MS = 25
-/** Within this time, in ms, no number goes round and is given to another thread: that it is still there is enough, and takes half the time to see. */
-const SAME_MS = 1000
 
 function hasExited(id: number, start: number): boolean {
   const nowMs = performance.now()
   const known = seen.get(id)
-  if (known?.start === start && nowMs - known.readMs < SAME_MS) {
-    if (nowMs - known.seenMs < FRESH_MS) return false
-    if (existsSync(`${TASKS}/${id}`)) {
-      known.seenMs = nowMs
-      return false
-    }
-  }
+  if (known?.start === start && nowMs - known.seenMs < FRESH_MS) return false
   const exited = hasEnded(id, start)
   if (seen.size >= MAX_SEEN) seen.clear()
   if (exited) seen.delete(id)
-  else seen.set(id, { start, readMs: nowMs, seenMs: nowMs })
+  else seen.set(id, { start, seenMs: nowMs })
   return exited
 }
 
-interface DenoGlobal {
-  permissions: { querySync(what: { name: 'read'; path: string }): { state: string } }
+/** No signal is sent: Linux only looks whether one could be, and does so for threads as for processes. */
+function isThere(id: number, start: number): boolean {
+  if (seen.get(id)?.start !== start) return false
+  if (Deno !== undefined) return existsSync(`${TASKS}/${id}`) // Deno would ask its user
+  try {
+    return process.kill(id, 0)
+  } catch {
+    return false // or it may not be asked so: then it is looked at closely
+  }
 }
 
 /** Whether Linux may be asked: Deno would ask its user first, in the middle of an import. */
 function mayAsk(): boolean {
-  const { Deno } = globalThis as { Deno?: DenoGlobal }
   return Deno === undefined || Deno.permissions.querySync({ name: 'read', path: '/proc' }).state === 'granted'
 }
 
@@ -132,6 +136,7 @@ export const platform: Platform = {
   system: systemThread(),
 
   hasExited,
+  isThere,
 
   parallelism: availableParallelism(),
 

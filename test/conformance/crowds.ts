@@ -110,13 +110,16 @@ const shares = (['writers', 'readers'] as const).map(
     features: ['blocking'],
     async run(bench) {
       const { reader, writer } = pipe()
-      const halves = { reader: handleOf(reader), writer: handleOf(writer) }
+      const board = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+      const halves = { reader: handleOf(reader), writer: handleOf(writer), board }
       const contenders = bench.threads(3).map((thread) =>
         thread.run(
-          ({ PipeReader, PipeWriter }, { reader, writer, who }) => {
+          ({ PipeReader, PipeWriter }, { reader, writer, board, who }) => {
             const bytes = new Uint8Array(64)
             const options = { timeout: 10_000 }
             let calls = 0
+            Atomics.add(board, 0, 1)
+            Atomics.notify(board, 0)
             try {
               if (who === 'writers')
                 for (const half = PipeWriter.from(writer); ; calls += 1) half.writeSync(bytes, options)
@@ -130,7 +133,9 @@ const shares = (['writers', 'readers'] as const).map(
         ),
       )
       await bench.thread().run(
-        ({ PipeReader, PipeWriter }, { reader, writer, who, forMs }) => {
+        ({ PipeReader, PipeWriter }, { reader, writer, board, who, forMs }) => {
+          // A thread takes its time to start: nobody is left out who is not there yet.
+          for (let here = 0; here < 3; here = Atomics.load(board, 0)) Atomics.wait(board, 0, here, 10_000)
           const bytes = new Uint8Array(64)
           const options = { timeout: 10_000 }
           const [r, w] = [PipeReader.from(reader), PipeWriter.from(writer)]

@@ -179,10 +179,18 @@ export const MUTANTS: readonly Mutant[] = [
   },
   // Looks and orders
   {
+    name: 'a short write is not put beside its offer',
+    file: 'rendezvous-write.ts',
+    find: 'if (this.length <= SHORT_BYTES) platform.copy(short, 0, window, 0, this.length)',
+    replace: 'void short, window',
+    scenario: ONE_ON_ONE,
+    bound: 0,
+  },
+  {
     name: 'no second look before parking',
     file: 'blocking.ts',
-    find: '    if (operation.step()) return\n    const late',
-    replace: '    const late',
+    find: '      if (operation.step()) return\n      const late',
+    replace: '      const late',
     scenario: ONE_ON_ONE,
     bound: 2,
   },
@@ -232,7 +240,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'rendezvous-write.ts',
     find: `    words[FILLED] = this.#filled
     words[PARTLY_TAKEN] = 0
-    this.memory.floats[LEFT] = this.length
+    floats[LEFT] = this.length
     const offered = (inState(handoff, OFFERED) + ONE_OFFER) | 0
     // edge: offered
     if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return this.end()
@@ -241,7 +249,7 @@ export const MUTANTS: readonly Mutant[] = [
     words[PARTLY_TAKEN] = 0
     const offered = (inState(handoff, OFFERED) + ONE_OFFER) | 0
     if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return this.end()
-    this.memory.floats[LEFT] = this.length
+    floats[LEFT] = this.length
 `,
     scenario: ONE_ON_ONE,
     bound: 1,
@@ -386,6 +394,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   // Death
   {
+    name: 'nobody is looked for among the readers',
+    file: 'holders.ts',
+    find: ' && areThere(words, READER_HOLDERS)',
+    replace: '',
+    scenario: 'the reader dies',
+    bound: 1,
+  },
+  {
     name: 'nobody looks after a dead owner of the write lock',
     file: 'liveness.ts',
     find: '  if (owner === FREE || !isDead(memory, half, threadOf(owner))) return false\n',
@@ -412,7 +428,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'nobody goes on with the end that a dead thread has begun',
     file: 'ending.ts',
-    find: 'if ([ABORT_DONE, WRITER_DONE, READER_DONE].some((done) => Atomics.load(words, done) !== OPEN)) end(words)',
+    find: '  if (isEnding(words)) end(words)\n',
     replace: '',
     scenario: 'a thread dies while it closes, and nobody else does',
     bound: 1,

@@ -92,12 +92,14 @@ Object.assign(platform, {
   parallelism,
   system: { id: SYSTEM_ID + me, start: 1 },
   hasExited: (id: number) => gate.isDead(id - SYSTEM_ID),
+  isThere: (id: number) => !gate.isDead(id - SYSTEM_ID),
   copy(target: Uint8Array, targetStart: number, source: Uint8Array, sourceStart: number, length: number) {
     copy(target, targetStart, source, sourceStart, length)
     if (!gate.isWatching) return
     if (target.buffer === memory) races.write(target.byteOffset + targetStart, length)
     if (source.buffer === memory) {
       races.read(source.byteOffset + sourceStart, length)
+      if (target.buffer === memory) return // a short write, put beside its offer
       const values = real.slice.call(source, sourceStart, sourceStart + length)
       races.onceMatched(() => {
         for (const value of values) board.taken[value] = (board.taken[value] as number) + 1
