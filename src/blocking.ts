@@ -1,7 +1,7 @@
 import { Deadline } from './deadline.ts'
 import { helpEnd } from './ending.ts'
 import { cannotBlock, deadlocked, withProgress } from './errors.ts'
-import { LOOK_MS, lookIsDue, untilLook } from './liveness.ts'
+import { betweenLooks, LOOK_MS, lookIsDue } from './liveness.ts'
 import type { Operation } from './operation.ts'
 import { hasChanged, noteParked, spinBeforeParking } from './spinning.ts'
 import { countPark, countWait } from './stats.ts'
@@ -109,7 +109,8 @@ class LongWait {
   #sleep(count: number, nowMs: number, untilMs: number): boolean {
     const { memory, event, watch, seen } = this.#operation
     for (let atMs = nowMs; ; atMs = this.#countedMs) {
-      if (park(memory.words, event, count, Math.min(untilMs - atMs, untilLook(atMs - this.#startedMs)))) return true
+      const lookMs = Math.max(memory.lookedMs, this.#startedMs) + betweenLooks(atMs - this.#startedMs)
+      if (park(memory.words, event, count, Math.min(untilMs, Math.max(lookMs, atMs + 1)) - atMs)) return true
       this.#count()
       if (this.#countedMs >= untilMs || Atomics.load(memory.words, watch) !== seen) return false
       this.#mustLook = lookIsDue(memory)

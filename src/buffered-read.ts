@@ -25,16 +25,17 @@ export class BufferedRead extends ReadOperation {
   #drained = 0
   /** The bytes that this read has found in the buffer. */
   #found = 0
-  readonly #rests: Rests
+  /** An awaited read is in no such hurry. */
+  readonly #rests: Rests | undefined
 
   constructor(memory: PipeMemory, owner: number, turn: Turn) {
     super(memory, owner, turn)
-    this.#rests = new Rests(memory.capacity)
+    this.#rests = this.awaited ? undefined : new Rests(memory.capacity)
   }
 
   override begin(target: Uint8Array): void {
     super.begin(target)
-    if (!this.awaited) this.#rests.rest()
+    this.#rests?.rest()
   }
 
   /** A read into nothing waits for nothing (C23). */
@@ -141,7 +142,7 @@ export class BufferedRead extends ReadOperation {
   /** Gives the room back, and wakes a writer if it is as much as that one waits for. */
   #publish(): void {
     const { words } = this
-    this.#rests.note(this.#found, this.moved === this.#found)
+    this.#rests?.note(this.#found, this.moved === this.#found)
     Atomics.store(words, DRAINED, this.#drained) // edge: drained
     if (Atomics.load(words, WRITER_EVENT + PARKED_OFFSET) === 0) return
     const room = this.memory.capacity - bytesHeld(words, this.#drained, Atomics.load(words, STORED))

@@ -103,7 +103,7 @@ const FLOATS_PER_LINE = LINE_BYTES / Float64Array.BYTES_PER_ELEMENT
 
 /** "tpip" in little-endian bytes. */
 export const MAGIC_VALUE = 0x70697074
-export const VERSION_VALUE = 2
+export const VERSION_VALUE = 3
 
 // line 0: identity
 export const MAGIC = 0

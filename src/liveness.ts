@@ -29,12 +29,12 @@ const LONG_LOOK_MS = 2 * LOOK_MS
 /** What is long, in ms. */
 const LONG_MS = 5 * LOOK_MS
 /** How often it looks whether threads that are there are still the same, in ms: only one that gets the number of a dead one between two looks is taken for it. */
-const THOROUGH_MS = 50 * LOOK_MS
+const THOROUGH_MS = 10 * LOOK_MS
 /** A beat may come this much early, in ms: then it looks all the same, not only with the next one. */
 const EARLY_MS = 10
 
-/** How long a thread that has blocked for so long sleeps before it looks, in ms. */
-export function untilLook(blockedMs: number): number {
+/** How long after a look the next one comes of a thread that has blocked for so long, in ms. */
+export function betweenLooks(blockedMs: number): number {
   return blockedMs < LONG_MS ? LOOK_MS : LONG_LOOK_MS
 }
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { COMPILED_ARGS, type Compiled, compile } from '../workers/compile.ts'
+import { haveCoresAlone } from './support/alone.ts'
 import { folder } from './support/folder.ts'
 
 /** The command itself, compiled, as a process of its own. */
@@ -175,6 +176,37 @@ describe('in shell pipes', () => {
   })
 })
 
+describe('in a terminal', () => {
+  // A terminal is a session, which the system gives as much time as all of ours, but in long turns.
+  haveCoresAlone()
+
+  test('a table is drawn over itself', async () => {
+    // Its standard input stays open: at the end of that, `script` waits for somebody to read it.
+    const terminal = (args: string) => {
+      const quoted = [process.execPath, ...program].join(' ')
+      const options = ['-qec', `${quoted} ${args}`, '/dev/null']
+      const child = spawn('script', options, { cwd: path('.'), env, timeout: LIMIT_MS })
+      let drawn = ''
+      child.stdout.on('data', (text) => {
+        drawn += text
+      })
+      return new Promise<string>((resolve) => {
+        child.on('close', () => resolve(drawn))
+      })
+    }
+    writeFileSync(path('big'), readFileSync(process.execPath).subarray(0, 4_000_000))
+    const drawn = await terminal('--in big gzip --threads 2 --out big.gz')
+    expect(drawn).toMatch(/stage +in +out +rate +computes +awaits in +awaits out/)
+    expect(drawn).toMatch(/gzip × 2 .* [kM]B\/s/)
+    expect(drawn).toContain('the others wait for gzip')
+    expect(drawn).toContain('\u001B[?25h')
+    expect(await terminal('--in big.gz sha256')).toMatch(/[0-9a-f]{64} {2}big\.gz/)
+    expect(await terminal('--no-progress --in big.gz gunzip --out /dev/null')).toBe('')
+    rmSync(path('big'))
+    rmSync(path('big.gz'))
+  }, 60_000)
+})
+
 describe('what is said', () => {
   test('--help and --version', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
@@ -216,32 +248,6 @@ describe('what is said', () => {
       ['gzip', words.length],
     ])
   })
-
-  test('a table where there is a terminal, drawn over itself', async () => {
-    // Its standard input stays open: at the end of that, `script` waits for somebody to read it.
-    const terminal = (args: string) => {
-      const quoted = [process.execPath, ...program].join(' ')
-      const options = ['-qec', `${quoted} ${args}`, '/dev/null']
-      const child = spawn('script', options, { cwd: path('.'), env, timeout: LIMIT_MS })
-      let drawn = ''
-      child.stdout.on('data', (text) => {
-        drawn += text
-      })
-      return new Promise<string>((resolve) => {
-        child.on('close', () => resolve(drawn))
-      })
-    }
-    writeFileSync(path('big'), readFileSync(process.execPath).subarray(0, 4_000_000))
-    const drawn = await terminal('--in big gzip --threads 2 --out big.gz')
-    expect(drawn).toMatch(/stage +in +out +rate +computes +awaits in +awaits out/)
-    expect(drawn).toMatch(/gzip × 2 .* [kM]B\/s/)
-    expect(drawn).toContain('the others wait for gzip')
-    expect(drawn).toContain('\u001B[?25h')
-    expect(await terminal('--in big.gz sha256')).toMatch(/[0-9a-f]{64} {2}big\.gz/)
-    expect(await terminal('--no-progress --in big.gz gunzip --out /dev/null')).toBe('')
-    rmSync(path('big'))
-    rmSync(path('big.gz'))
-  }, 60_000)
 
   test('the last figures alone where there is none, if they are asked for', async () => {
     expect((await run(['gzip', '--progress', '--in', 'words', '--out', '/dev/null'])).stderr).toMatch(

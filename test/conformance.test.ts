@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { afterAll, afterEach, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { start, THREAD_ARGS } from '../workers/start.ts'
 import { Bench, type Runtime, type ThreadOptions } from './conformance/bench.ts'
 import { anywhere } from './conformance/cases.ts'
@@ -8,6 +8,7 @@ import { checkRefusals, refusals } from './conformance/main-thread.ts'
 import { nodeOnly } from './conformance/node-only.ts'
 import { pipelines } from './conformance/pipelines.ts'
 import { watchingOf } from './conformance/watching.ts'
+import { haveCoresAlone } from './support/alone.ts'
 import { Thread } from './support/caller.ts'
 import { lineTo } from './support/node-line.ts'
 
@@ -32,11 +33,20 @@ afterAll(() => bench.end())
 
 const cases = [...anywhere, ...deathsOf(runtime.threads), ...nodeOnly, ...pipelines, ...watchingOf(startWorker)]
 
-for (const { name, run } of cases) {
+const sharing = cases.filter(({ name }) => name.startsWith('C21'))
+
+for (const { name, run } of cases.filter((one) => !sharing.includes(one))) {
   test(name, async () => {
     expect(await run(bench)).toBe(undefined)
   })
 }
+
+describe('contending', () => {
+  haveCoresAlone()
+  test.each(sharing)('$name', async ({ run }) => {
+    expect(await run(bench)).toBe(undefined)
+  })
+})
 
 test('every case has a name of its own', () => {
   const names = cases.map(({ name }) => name)

@@ -1,5 +1,6 @@
 import { pipe } from 'threadpipe'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { haveCoresAlone } from './support/alone.ts'
 import { handleOf, KINDS, PATIENT } from './support/sides.ts'
 import { threads } from './support/threads.ts'
 
@@ -28,52 +29,55 @@ test.each(KINDS)('C19: $kind writes larger than the window do not interleave', a
   expect(counts).toEqual([20, 20, 20, 20])
 })
 
-test.each(['writers', 'readers'] as const)(
-  'C21: of 4 contending %s none gets less than half an even share',
-  async (who) => {
-    const { reader, writer } = pipe()
-    const board = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-    const contenders = threads(4).map((thread) =>
-      thread.run(
-        ({ PipeReader, PipeWriter }, { reader, writer, board, who }) => {
+describe('contending', () => {
+  haveCoresAlone()
+  test.each(['writers', 'readers'] as const)(
+    'C21: of 4 contending %s none gets less than half an even share',
+    async (who) => {
+      const { reader, writer } = pipe()
+      const board = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+      const contenders = threads(4).map((thread) =>
+        thread.run(
+          ({ PipeReader, PipeWriter }, { reader, writer, board, who }) => {
+            const bytes = new Uint8Array(64)
+            let calls = 0
+            Atomics.add(board, 0, 1)
+            Atomics.notify(board, 0)
+            try {
+              if (who === 'writers') for (const half = PipeWriter.from(writer); ; calls += 1) half.writeSync(bytes)
+              for (const half = PipeReader.from(reader); half.readSync(bytes) !== null; ) calls += 1
+            } catch (error) {
+              if ((error as { code?: string }).code !== 'ERR_PIPE_CLOSED') throw error
+            }
+            return calls
+          },
+          { reader: handleOf(reader), writer: handleOf(writer), board, who },
+        ),
+      )
+      const [other] = threads(1)
+      const counterpart = other?.run(
+        ({ PipeReader, PipeWriter }, { reader, writer, board, who, forMs }) => {
+          // A thread takes its time to start: nobody is left out who is not there yet.
+          for (let here = 0; here < 4; here = Atomics.load(board, 0)) Atomics.wait(board, 0, here, 10_000)
           const bytes = new Uint8Array(64)
-          let calls = 0
-          Atomics.add(board, 0, 1)
-          Atomics.notify(board, 0)
-          try {
-            if (who === 'writers') for (const half = PipeWriter.from(writer); ; calls += 1) half.writeSync(bytes)
-            for (const half = PipeReader.from(reader); half.readSync(bytes) !== null; ) calls += 1
-          } catch (error) {
-            if ((error as { code?: string }).code !== 'ERR_PIPE_CLOSED') throw error
-          }
-          return calls
+          const [r, w] = [PipeReader.from(reader), PipeWriter.from(writer)]
+          const endMs = performance.now() + forMs
+          while (performance.now() < endMs) who === 'writers' ? r.readSync(bytes) : w.writeSync(bytes)
+          if (who === 'writers') r.close()
+          else w.close()
         },
-        { reader: handleOf(reader), writer: handleOf(writer), board, who },
-      ),
-    )
-    const [other] = threads(1)
-    const counterpart = other?.run(
-      ({ PipeReader, PipeWriter }, { reader, writer, board, who, forMs }) => {
-        // A thread takes its time to start: nobody is left out who is not there yet.
-        for (let here = 0; here < 4; here = Atomics.load(board, 0)) Atomics.wait(board, 0, here, 10_000)
-        const bytes = new Uint8Array(64)
-        const [r, w] = [PipeReader.from(reader), PipeWriter.from(writer)]
-        const endMs = performance.now() + forMs
-        while (performance.now() < endMs) who === 'writers' ? r.readSync(bytes) : w.writeSync(bytes)
-        if (who === 'writers') r.close()
-        else w.close()
-      },
-      { reader: handleOf(reader), writer: handleOf(writer), board, who, forMs: 2000 },
-    )
-    const calls = await Promise.all(contenders)
-    await counterpart
-    const even = calls.reduce((sum, n) => sum + n, 0) / calls.length
-    console.log(
-      `shares of an even part: ${calls.map((n) => (n / even).toFixed(2)).join(' ')} of ${Math.round(even)} calls`,
-    )
-    expect(Math.min(...calls) / even).toBeGreaterThan(0.5)
-  },
-)
+        { reader: handleOf(reader), writer: handleOf(writer), board, who, forMs: 2000 },
+      )
+      const calls = await Promise.all(contenders)
+      await counterpart
+      const even = calls.reduce((sum, n) => sum + n, 0) / calls.length
+      console.log(
+        `shares of an even part: ${calls.map((n) => (n / even).toFixed(2)).join(' ')} of ${Math.round(even)} calls`,
+      )
+      expect(Math.min(...calls) / even).toBeGreaterThan(0.5)
+    },
+  )
+})
 
 test.each(KINDS)(
   'C22: what a thread did before its $kind write is visible after the read, and the reverse',

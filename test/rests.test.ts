@@ -25,12 +25,33 @@ test('after one in vain more and more go without, up to a limit', () => {
   expect(between.slice(0, 6)).toEqual([5, 17, 65, 257, 1025, 1025])
 })
 
-test('one that pays gives the patience back', () => {
+test('some that pay, one after the other, give the patience back', () => {
   const rests = new Rests(CAPACITY)
   reads(rests, 24, 64, 64)
-  expect(reads(rests, 70, 64, 128).length).toBeGreaterThan(0)
+  expect(reads(rests, 70, 64, 128).length).toBeGreaterThan(3)
   const rested = reads(rests, 20, 64, 64)
   expect(rested.slice(0, 2)).toEqual([0, 5])
+})
+
+test.each([[[4, 100]], [[4, 100, 2]], [[100, 4]]])(
+  'messages in pieces of %j bytes, one after the other: a larger piece is not what a rest has given',
+  (pieces) => {
+    const rests = new Rests(CAPACITY)
+    let rested = 0
+    for (let i = 0; i < 10_000; i += 1) {
+      if (rests.rest()) rested += 1
+      rests.note(pieces[i % pieces.length] as number, true)
+    }
+    expect(rested).toBeLessThan(50)
+  },
+)
+
+test('a read that came to nothing after its rest says nothing of the next one', () => {
+  const rests = new Rests(CAPACITY)
+  rests.note(64, true)
+  expect([rests.rest(), rests.rest()]).toEqual([true, false])
+  rests.note(64, true)
+  expect(rests.rest()).toBe(true)
 })
 
 test('now and then one goes without, so that what is found without is known', () => {
@@ -41,7 +62,7 @@ test('now and then one goes without, so that what is found without is known', ()
   expect(rested.length).toBeLessThan(70)
 })
 
-test('nobody rests who finds much, or leaves some, or would let a small buffer become full', () => {
+test('nobody rests who finds much, or leaves some, or finds a small buffer half full', () => {
   expect(reads(new Rests(CAPACITY), 10, 5000, 10_000)).toEqual([])
   expect(reads(new Rests(CAPACITY), 10, 64, 128, false)).toEqual([])
   expect(reads(new Rests(100), 10, 64, 128)).toEqual([])

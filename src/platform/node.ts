@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { closeSync, existsSync, openSync, readlinkSync, readSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
-import process from 'node:process'
 import { threadId } from 'node:worker_threads'
 import { anonymousThread } from './anonymous.ts'
 import { Beats } from './beats.ts'
@@ -25,11 +24,6 @@ const set = Uint8Array.prototype.set as unknown as {
 const fill = Buffer.prototype.fill as unknown as {
   call(target: Uint8Array, pattern: Uint8Array, start: number, end: number): void
 }
-
-interface DenoGlobal {
-  permissions: { querySync(what: { name: 'read'; path: string }): { state: string } }
-}
-const { Deno } = globalThis as { Deno?: DenoGlobal }
 
 const beats = new Beats()
 
@@ -83,19 +77,17 @@ function hasExited(id: number, start: number): boolean {
   return exited
 }
 
-/** No signal is sent: Linux only looks whether one could be, and does so for threads as for processes. */
 function isThere(id: number, start: number): boolean {
-  if (seen.get(id)?.start !== start) return false
-  if (Deno !== undefined) return existsSync(`${TASKS}/${id}`) // Deno would ask its user
-  try {
-    return process.kill(id, 0)
-  } catch {
-    return false // or it may not be asked so: then it is looked at closely
-  }
+  return seen.get(id)?.start === start ? existsSync(`${TASKS}/${id}`) : !hasExited(id, start)
+}
+
+interface DenoGlobal {
+  permissions: { querySync(what: { name: 'read'; path: string }): { state: string } }
 }
 
 /** Whether Linux may be asked: Deno would ask its user first, in the middle of an import. */
 function mayAsk(): boolean {
+  const { Deno } = globalThis as { Deno?: DenoGlobal }
   return Deno === undefined || Deno.permissions.querySync({ name: 'read', path: '/proc' }).state === 'granted'
 }
 

@@ -17,10 +17,7 @@ export interface Platform {
   /** Whether the system says that a thread of this process has ended; false where it cannot be known. `start` may be 0: not known. */
   hasExited(id: number, start: number): boolean
 
-  /**
-   * Whether the system still has a thread of the number of one that was seen alive before, as far as can be told by one call: after its end another one may
-   * get that number. False says nothing.
-   */
+  /** Whether the process has such a thread; of one seen alive before, as far as its number tells: after its end a new one may get it. False where it cannot be known. */
   isThere(id: number, start: number): boolean
 
   /** How many threads can run at the same time here. */

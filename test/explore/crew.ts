@@ -14,6 +14,8 @@ export class Crew {
   readonly #waiting: Task[]
   readonly #results: Map<string, ReturnType<typeof deferred>>
   readonly #policy: Policy
+  readonly #children = new Set<ChildProcess>()
+  #stopped = false
 
   /**
    * Starts on the tasks, the longest first so that no core is left without work.
@@ -34,6 +36,17 @@ export class Crew {
     return result.promise
   }
 
+  /** Makes all stand still, also those that have yet to start. */
+  stop(): void {
+    this.#stopped = true
+    for (const child of this.#children) child.kill('SIGSTOP')
+  }
+
+  goOn(): void {
+    this.#stopped = false
+    for (const child of this.#children) child.kill('SIGCONT')
+  }
+
   async #run(): Promise<void> {
     const compiled = await compile('explore', ['test/explore/main.ts', 'test/explore/thread.ts', 'src/index.ts'])
     try {
@@ -45,6 +58,8 @@ export class Crew {
 
   /** Gives a process one task after the other. */
   #work(child: ChildProcess): Promise<void> {
+    this.#children.add(child)
+    if (this.#stopped) child.kill('SIGSTOP')
     const next = (): void => {
       const task = this.#waiting.shift()
       if (task === undefined) child.disconnect()
@@ -57,6 +72,7 @@ export class Crew {
     next()
     return new Promise((resolve, reject) => {
       child.on('exit', (code, signal) => {
+        this.#children.delete(child)
         if (code === 0) resolve()
         else reject(new Error(`an exploring process ended: ${code ?? signal}`))
       })

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Result } from './main.ts'
@@ -42,7 +42,8 @@ export class Results {
   }
 }
 
-async function connected(path: string): Promise<ReturnType<typeof connect>> {
+/** Connects to the exploring process, as soon as it listens. */
+export async function connected(path: string): Promise<Socket> {
   for (const endMs = performance.now() + START_MS; ; ) {
     const socket = connect(path)
     try {
