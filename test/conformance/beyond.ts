@@ -351,6 +351,8 @@ const plain: Case[] = [
       const write = bench.side('blocking').write(writer, 'abcdef')
       await until(() => writer.stats().writerParks > 0)
       assert.equal(text(await bench.side('blocking').read(reader, 2)), 'ab')
+      // The read has woken it: from its next sleep on nothing changes but the time.
+      await until(() => writer.stats().writerParks > 1)
       const seen = await bench.thread().run(({ PipeReader }, { handle }) => PipeReader.from(handle).stats(), {
         handle: handleOf(reader),
       })
