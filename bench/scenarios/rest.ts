@@ -10,7 +10,7 @@ export const rest: Scenario = {
   name: 'rest',
   title: 'What else a pipe costs',
   unit: 'as the row says',
-  effort: { rounds: 1, roundMs: 10_000, warmUpMs: 0, leadMs: 0 },
+  effort: { rounds: 3, roundMs: 10_000, warmUpMs: 0, leadMs: 0 },
   by: 'cost',
   setups: [
     {
@@ -31,7 +31,7 @@ const NAME = 'threadpipe'
 const PIPES = 10_000
 const WINDOW = 4096
 /** Until threads that have just started are at rest, in ms: V8 collects their garbage once more when they have been idle for 8 s. */
-const SETTLE_MS = 15_000
+const SETTLE_MS = 12_000
 const nothing = async (): Promise<void> => {}
 
 function thread(role: RestData['role'], handle: RestData['handle'], resourceLimits = {}) {
