@@ -1,24 +1,28 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import ora from 'ora'
 import { chart } from './chart.ts'
 import { cleanUp } from './contestant.ts'
 import { machine } from './machine.ts'
 import { isHere, isMissing, measure } from './measure.ts'
+import { speedTable, withSpeedTable } from './readme.ts'
 import { machineText, type Point, resultOf, table } from './report.ts'
 import type { Scenario } from './scenario.ts'
 import { SCENARIOS } from './scenarios/all.ts'
 
 /**
  * `npm run bench [-- --quick] [--scenario NAME]`: measures threadpipe beside others, all in one run and in turn. Prints tables; a run that is not quick also
- * files them, with charts, under `bench/results`.
+ * files them, with charts, under `bench/results`, and the table of the README.
  */
+
+const RESULTS = new URL('results/', import.meta.url)
+const README = new URL('../README.md', import.meta.url)
 
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     scenario: { type: 'string' },
-    out: { type: 'string', default: new URL('results/', import.meta.url).pathname },
+    out: { type: 'string', default: RESULTS.pathname },
   },
 })
 
@@ -58,6 +62,9 @@ try {
     writeFileSync(file('json'), `${JSON.stringify(result, undefined, 2)}\n`)
     writeFileSync(file('md'), `${text}\n\n${machineText(here)}\n`)
     writeFileSync(file('svg'), chart(result))
+  }
+  if (!values.quick && values.out === RESULTS.pathname) {
+    writeFileSync(README, withSpeedTable(readFileSync(README, 'utf8'), speedTable(RESULTS)))
   }
 } finally {
   spinner.stop()

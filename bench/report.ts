@@ -27,7 +27,7 @@ export function sizeName(bytes: number): string {
 }
 
 /** A number with three digits that matter. */
-function figureText(value: number): string {
+export function figureText(value: number): string {
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.max(value, 1e-9))))
   return value.toLocaleString('en', { maximumFractionDigits: digits, maximumSignificantDigits: value >= 1000 ? 4 : 3 })
 }
