@@ -1,3 +1,16 @@
+/**
+ * Pipes between threads, and Go's helpers around them, on any runtime with `SharedArrayBuffer` and `Atomics`.
+ *
+ * @example
+ * ```js
+ * import { pipe, readAll } from 'threadpipe'
+ *
+ * const { reader, writer } = pipe()
+ * writer.write('from one thread to another').then(() => writer.close())
+ * console.log(new TextDecoder().decode(await readAll(reader))) // from one thread to another
+ * ```
+ * @module threadpipe
+ */
 export type { AsyncWaitOptions, PipeHandle, WaitOptions } from './checks.ts'
 export { PipeError, type PipeErrorCode } from './errors.ts'
 export type { Fill, Use } from './in-place.ts'

@@ -1,9 +1,21 @@
+/**
+ * Web streams over pipes, for browsers and every other runtime that has them.
+ *
+ * @example
+ * ```js
+ * import { pipe } from 'threadpipe'
+ * import { toReadableStream } from 'threadpipe/web'
+ *
+ * const { reader, writer } = pipe()
+ * writer.write('a thread may answer').then(() => writer.close())
+ * console.log(await new Response(toReadableStream(reader)).text()) // a thread may answer
+ * ```
+ * @module threadpipe/web
+ */
 import { bytesOf, describe } from './checks.ts'
 import { isError } from './error-codec.ts'
 import type { PipeReader } from './reader.ts'
 import type { PipeWriter } from './writer.ts'
-
-/** Web streams over pipes, for browsers and every other runtime that has them. */
 
 /** The target of one read of a stream whose consumer brings none, in bytes. */
 const CHUNK_BYTES = 64 * 1024

@@ -25,9 +25,14 @@ import { COMPILED_ARGS, type Compiled, compile } from '../workers/compile.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const LIMIT_MS = 60_000
-const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', ...readdirSync(join(ROOT, 'docs')).map((name) => join('docs', name))]
-  .concat('bench/README.md')
-  .filter((name) => name.endsWith('.md'))
+const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'bench/README.md', ...pagesIn('docs')]
+/** Made from the docstrings: what is not an example is a signature. */
+const REFERENCE = [...pagesIn('docs/reference'), ...pagesIn('docs/reference/threadpipe')]
+
+function pagesIn(folder: string): string[] {
+  const names = readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.md'))
+  return names.map((name) => join(folder, name))
+}
 
 interface Block {
   readonly at: string
@@ -44,7 +49,8 @@ function blocksOf(document: string): Block[] {
   }))
 }
 
-const blocks = DOCUMENTS.flatMap(blocksOf)
+const examples = REFERENCE.flatMap(blocksOf).filter(({ language }) => language === 'js')
+const blocks = [...DOCUMENTS.flatMap(blocksOf), ...examples]
 const named = (...languages: string[]): Block[] => blocks.filter(({ language }) => languages.includes(language))
 /** What the comments behind `console.log(…)` say that it prints. */
 const promised = (code: string): string[] =>
@@ -92,6 +98,9 @@ test('there is no block that nobody runs', () => {
   const unknown = blocks.filter(({ language }) => !['js', 'sh', 'text', 'mermaid'].includes(language))
   expect(unknown.map(({ at, language }) => `${at}: ${language}`)).toEqual([])
   expect(named('js').length).toBeGreaterThan(0)
+  for (const page of REFERENCE.filter((name) => !name.endsWith('README.md'))) {
+    expect(examples.filter(({ at }) => at.startsWith(`${page}:`)).length, page).toBeGreaterThan(0)
+  }
 })
 
 describe('JavaScript', () => {

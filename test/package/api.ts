@@ -3,10 +3,11 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor'
+import { checkReference } from './reference.ts'
 
 /**
  * Holds the public names and shapes of what `npm run build` has made against the reports in `docs/api`, one for each entry point, so that no change of them
- * goes unseen. `npm run check:api -- --write` writes the reports anew.
+ * goes unseen; and the API reference against the docstrings. `npm run check:api -- --write` writes both anew.
  */
 
 const path = (file: string): string => fileURLToPath(new URL(`../../${file}`, import.meta.url))
@@ -83,4 +84,5 @@ for (const [entry, targets] of Object.entries(manifest.exports)) {
   if (gaps > 0) console.log(`${name}: ${gaps} public names have no docstring: see ${config.reportTempFilePath}`)
   failed ||= !succeeded || gaps > 0
 }
+if (!checkReference(values.write)) failed = true
 process.exitCode = failed ? 1 : 0

@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * Makes the API reference, a page for each entry point, of the docstrings, and holds `docs/reference` against it. A public name that has no docstring, or one
+ * that links to nothing, is a fault. TypeDoc needs a compiler of another version than ours: they are a package of their own, in the folder `reference`.
+ */
+
+const path = (file: string): string => fileURLToPath(new URL(`../../${file}`, import.meta.url))
+const reference = path('docs/reference')
+const fresh = path('out/reference')
+
+/** @returns whether all is well: written anew, or found as it should be */
+export function checkReference(write: boolean): boolean {
+  rmSync(fresh, { recursive: true, force: true })
+  const typedoc = ['exec', '--workspace', 'threadpipe-reference', '--', 'typedoc', '--logLevel', 'Warn', '--out', fresh]
+  const { status } = spawnSync('npm', typedoc, {
+    cwd: path('.'),
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  })
+  if (status !== 0) return false
+  if (write) {
+    rmSync(reference, { recursive: true, force: true })
+    cpSync(fresh, reference, { recursive: true })
+    return true
+  }
+  const { status: differs } = spawnSync('git', ['--no-pager', 'diff', '--no-index', reference, fresh], {
+    stdio: 'inherit',
+  })
+  if (differs === 0) return true
+  console.log('docs/reference is not what the docstrings say: npm run check:api -- --write')
+  return false
+}
