@@ -16,9 +16,10 @@ export abstract class ReadOperation extends Operation {
   /** In place: the caller answers for all that is lent, also for what it does not consume after the writer has left. */
   protected claiming = false
   #makeTarget: MakeTarget | undefined
-  /** The last view of the ring that was copied from: sizes repeat, and a view is expensive. */
+  /** What of the ring was copied from the last time; and a view of that, if it was the same the time before: sizes repeat, and a view is expensive. */
+  #copiedAt = 0
+  #copiedBytes = 0
   #view = NOTHING
-  #viewed = 0
 
   constructor(memory: PipeMemory, owner: number, turn: Turn) {
     super(memory, 'reader', owner, turn)
@@ -66,14 +67,13 @@ export abstract class ReadOperation extends Operation {
   /** Copies `n` bytes from a position of the ring, where they lie in one piece, behind those that were copied already. */
   protected copyOut(position: number, n: number): void {
     const { buffer, window } = this.memory
-    const viewed = n === this.#view.length && position === this.#viewed
-    if (!viewed && n <= platform.viewlessBytes) {
+    if (position !== this.#copiedAt || n !== this.#copiedBytes) {
+      this.#copiedAt = position
+      this.#copiedBytes = n
+      this.#view = NOTHING
       platform.copy(this.bytes, this.moved, window, position, n)
     } else {
-      if (!viewed) {
-        this.#view = new Uint8Array(buffer, window.byteOffset + position, n)
-        this.#viewed = position
-      }
+      if (this.#view === NOTHING) this.#view = new Uint8Array(buffer, window.byteOffset + position, n)
       platform.copy(this.bytes, this.moved, this.#view, 0, n)
     }
     this.moved += n

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
 import { pipe } from 'threadpipe'
 import { ask, type Contestant, startThread, stopThreads } from '../contestant.ts'
 import type { RestData } from '../rest-side.ts'
 import type { Scenario } from '../scenario.ts'
-import { handleOf } from '../transports/threadpipe.ts'
+import { CAPACITY, handleOf } from '../transports/threadpipe.ts'
 
 /** What a pipe costs that does nothing, and what it costs beside the time. */
 export const rest: Scenario = {
@@ -24,6 +25,10 @@ export const rest: Scenario = {
     { label: 'memory of a pipe, of 10,000 with a window of 4 KiB, bytes', start: async () => [memory()] },
     { label: 'making a pipe with a window of 4 KiB, ns', start: async () => [making()] },
     { label: 'heap per blocking write of 1 B, of 1,000,000, bytes', start: async () => [await allocation()] },
+    ...[16, 64, 4096].map((size) => ({
+      label: `heap per write and read of ${size} B, buffered, bytes`,
+      start: async () => [await bufferedAllocation(size)],
+    })),
   ],
 }
 
@@ -32,10 +37,12 @@ const PIPES = 10_000
 const WINDOW = 4096
 /** Until threads that have just started are at rest, in ms: V8 collects their garbage once more when they have been idle for 8 s. */
 const SETTLE_MS = 12_000
+/** So much room for young objects that none is collected while they are counted. */
+const ROOM = { maxYoungGenerationSizeMb: 512 }
 const nothing = async (): Promise<void> => {}
 
-function thread(role: RestData['role'], handle: RestData['handle'], resourceLimits = {}) {
-  return startThread('rest-side', { role, handle: handleOf(handle) } satisfies RestData, { resourceLimits })
+function thread(role: RestData['role'], handle: RestData['handle'], resourceLimits = {}, size = 1) {
+  return startThread('rest-side', { role, handle: handleOf(handle), size } satisfies RestData, { resourceLimits })
 }
 
 /** Threads that rest: the whole process is measured, so they are there only in the rounds of their contestant. */
@@ -84,12 +91,18 @@ function making(): Contestant {
 
 async function allocation(): Promise<Contestant> {
   const { reader, writer } = pipe()
-  // So much room for young objects that none is collected meanwhile.
-  const limits = { maxYoungGenerationSizeMb: 512 }
-  const [reading, writing] = await Promise.all([thread('reader', reader), thread('allocating writer', writer, limits)])
+  const [reading, writing] = await Promise.all([thread('reader', reader), thread('allocating writer', writer, ROOM)])
   return {
     name: NAME,
     round: (ms) => ask(writing, ms),
     stop: () => stopThreads([writing, reading]),
   }
+}
+
+/** Writes and reads by turns, in one thread, which a buffer does not block. */
+async function bufferedAllocation(size: number): Promise<Contestant> {
+  const { writer } = pipe({ capacity: CAPACITY })
+  setFlagsFromString('--min-semi-space-size=128')
+  const both = await thread('allocating pair', writer, ROOM, size)
+  return { name: NAME, round: (ms) => ask(both, ms), stop: () => stopThreads([both]) }
 }
