@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import ora from 'ora'
+import { checkKnown, readArguments } from '../workers/arguments.ts'
 import { chart } from './chart.ts'
 import { cleanUp } from './contestant.ts'
 import { machine } from './machine.ts'
@@ -18,22 +19,27 @@ import { SCENARIOS } from './scenarios/all.ts'
 const RESULTS = new URL('results/', import.meta.url)
 const README = new URL('../README.md', import.meta.url)
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    scenario: { type: 'string' },
-    out: { type: 'string', default: RESULTS.pathname },
-  },
+const {
+  quick,
+  scenario: only,
+  out,
+} = readArguments('Usage: npm run bench -- [--quick] [--scenario NAME] [--out FOLDER]', () => {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      scenario: { type: 'string' },
+      out: { type: 'string', default: RESULTS.pathname },
+    },
+  })
+  const names = SCENARIOS.map(({ name }) => name)
+  if (values.scenario !== undefined) checkKnown('scenario', values.scenario, names)
+  return values
 })
 
 /** A quick run is to see that everything runs, not to measure. */
 const QUICK = { rounds: 3, roundMs: 10, warmUpMs: 20, leadMs: 0 }
 
-const chosen = SCENARIOS.filter(({ name }) => values.scenario === undefined || name === values.scenario)
-if (chosen.length === 0) {
-  console.error(`there is no scenario "${values.scenario}"; there are: ${SCENARIOS.map(({ name }) => name).join(', ')}`)
-  process.exit(2)
-}
+const chosen = SCENARIOS.filter(({ name }) => only === undefined || name === only)
 const here = machine()
 const spinner = ora({ isEnabled: process.stderr.isTTY }).start()
 
@@ -43,7 +49,7 @@ async function run(scenario: Scenario): Promise<Point[]> {
     spinner.text = `${scenario.name}, ${label}`
     const all = await start()
     const missing = all.filter(isMissing)
-    const figures = await measure(all.filter(isHere), values.quick ? QUICK : scenario.effort)
+    const figures = await measure(all.filter(isHere), quick ? QUICK : scenario.effort)
     points.push({ label, figures, missing })
   }
   return points
@@ -56,14 +62,14 @@ try {
     const text = [table(result), scenario.summary?.(result.points)].filter((part) => part !== undefined).join('\n\n')
     spinner.clear()
     console.log(`\n${text}`)
-    if (values.quick) continue
-    mkdirSync(values.out, { recursive: true })
-    const file = (extension: string): string => `${values.out}/${scenario.name}.${extension}`
+    if (quick) continue
+    mkdirSync(out, { recursive: true })
+    const file = (extension: string): string => `${out}/${scenario.name}.${extension}`
     writeFileSync(file('json'), `${JSON.stringify(result, undefined, 2)}\n`)
     writeFileSync(file('md'), `${text}\n\n${machineText(here)}\n`)
     writeFileSync(file('svg'), chart(result))
   }
-  if (!values.quick && values.out === RESULTS.pathname) {
+  if (!quick && out === RESULTS.pathname) {
     writeFileSync(README, withSpeedTable(readFileSync(README, 'utf8'), speedTable(RESULTS)))
   }
 } finally {

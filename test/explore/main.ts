@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
+import { numberOf, readArguments } from '../../workers/arguments.ts'
 import { type Exploration, Explorer } from './explorer.ts'
-import { SCENARIOS } from './scenarios/all.ts'
+import { SCENARIOS, scenarioNames } from './scenarios/all.ts'
 
 /**
  * Explores schedules: as a part of a crew (see `crew`), whose parent sends tasks and gets what came of each; or by hand, one scenario or the replay of
@@ -38,6 +39,11 @@ function spins(name: string): boolean {
   return scenario.spins ?? false
 }
 
+/** A replay's text is the name of its scenario, and behind an @ what came of it. */
+function scenarioOf(replay: string): string {
+  return replay.slice(0, Math.max(0, replay.lastIndexOf('@')))
+}
+
 async function explorerFor(name: string): Promise<Explorer> {
   const kind = spins(name)
   const explorer = explorers.get(kind) ?? new Explorer({ spins: kind })
@@ -65,15 +71,23 @@ if (process.send !== undefined) {
   process.on('message', async (task: Task) => process.send?.(await perform(task)))
   process.on('disconnect', () => process.exit())
 } else {
-  const { values } = parseArgs({
-    options: { scenario: { type: 'string' }, bound: { type: 'string', default: '2' }, replay: { type: 'string' } },
+  const usage = 'Usage: npm run replay -- --replay TEXT | [--scenario TEXT, a part of its name] [--bound N]'
+  const text = { type: 'string' } as const
+  const { names, replay, bound } = readArguments(usage, () => {
+    const { values } = parseArgs({ options: { scenario: text, bound: text, replay: text } })
+    if (values.replay !== undefined) spins(scenarioOf(values.replay))
+    return {
+      names: scenarioNames(values.scenario),
+      replay: values.replay,
+      bound: numberOf('bound', values.bound ?? '2', 0, 10),
+    }
   })
-  if (values.replay !== undefined) {
-    const explorer = await explorerFor(values.replay.slice(0, values.replay.lastIndexOf('@')))
-    console.log(explorer.replay(values.replay, true) ?? 'nothing went wrong')
+  if (replay !== undefined) {
+    const explorer = await explorerFor(scenarioOf(replay))
+    console.log(explorer.replay(replay, true) ?? 'nothing went wrong')
   } else {
-    for (const { name } of SCENARIOS.filter(({ name }) => name.includes(values.scenario ?? ''))) {
-      console.log((await perform({ name, scenario: name, bound: Number(values.bound) })).exploration)
+    for (const name of names) {
+      console.log((await perform({ name, scenario: name, bound })).exploration)
     }
   }
   process.exit()

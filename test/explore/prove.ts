@@ -1,25 +1,28 @@
 import { parseArgs } from 'node:util'
 import ora from 'ora'
+import { numberOf, readArguments } from '../../workers/arguments.ts'
 import { Crew } from './crew.ts'
 import type { Exploration } from './explorer.ts'
-import { SCENARIOS } from './scenarios/all.ts'
+import { scenarioNames } from './scenarios/all.ts'
 
 /**
  * Explores all scenarios with one preemption more than the tests do, or as many as are asked for, and prints a table. A scenario that takes longer than
  * its share of time is left with what was seen by then, and the table says so.
  */
 
-const { values } = parseArgs({
-  options: {
-    bound: { type: 'string', default: '3' },
-    /** Minutes for one scenario, at most. */
-    minutes: { type: 'string', default: '5' },
-    scenario: { type: 'string', default: '' },
-  },
+const USAGE =
+  'Usage: npm run prove:schedules -- [--bound N] [--minutes N, for one scenario] [--scenario TEXT, a part of its name]'
+const MAX_BOUND = 10
+
+const { bound, limitMs, names } = readArguments(USAGE, () => {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({ options: { bound: text, minutes: text, scenario: text } })
+  return {
+    bound: numberOf('bound', values.bound ?? '3', 0, MAX_BOUND),
+    limitMs: numberOf('minutes', values.minutes ?? '5', 0, Infinity) * 60_000,
+    names: scenarioNames(values.scenario),
+  }
 })
-const bound = Number(values.bound)
-const limitMs = Number(values.minutes) * 60_000
-const names = SCENARIOS.map(({ name }) => name).filter((name) => name.includes(values.scenario))
 const spinner = ora({ isEnabled: process.stderr.isTTY }).start(`${names.length} scenarios`)
 
 const rows: Exploration[] = []

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { checkKnown, numberOf, readArguments } from '../../workers/arguments.ts'
 import { fuzzHolds } from './holds.ts'
 import { fuzzModel } from './model.ts'
 import { fuzzScribbles } from './scribbles.ts'
@@ -18,27 +19,31 @@ const PARTS = {
   arguments: { run: fuzzArguments, share: 0.2 },
 }
 
-const { values } = parseArgs({
-  options: {
-    cases: { type: 'string', default: '100000' },
-    seed: { type: 'string', default: String(Date.now() % 1e6) },
-    part: { type: 'string' },
-    case: { type: 'string' },
-    path: { type: 'string' },
-  },
+const USAGE = 'Usage: npm run prove:fuzz -- [--cases N] [--seed N] [--part NAME [--case N] [--path PATH]]'
+const MAX_CASES = 1e9
+const MAX_SEED = 2 ** 31
+
+const { cases, seed, part, only, path } = readArguments(USAGE, () => {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({ options: { cases: text, seed: text, part: text, case: text, path: text } })
+  if (values.part !== undefined) checkKnown('part', values.part, Object.keys(PARTS))
+  return {
+    cases: numberOf('cases', values.cases ?? '100000', 1, MAX_CASES),
+    seed: numberOf('seed', values.seed ?? String(Date.now() % 1e6), 0, MAX_SEED),
+    part: values.part,
+    only: values.case === undefined ? undefined : numberOf('case', values.case, 0, MAX_CASES),
+    path: values.path,
+  }
 })
-const cases = Number(values.cases)
-const seed = Number(values.seed)
-const only = values.case === undefined ? undefined : Number(values.case)
 console.log(`seed ${seed}`)
 
 let failed = false
 for (const [name, { run, share }] of Object.entries(PARTS)) {
-  if (values.part !== undefined && values.part !== name) continue
+  if (part !== undefined && part !== name) continue
   const startedMs = performance.now()
-  const wanted = values.part === undefined ? Math.ceil(cases * share) : cases
+  const wanted = part === undefined ? Math.ceil(cases * share) : cases
   try {
-    const result = await run({ cases: wanted, seed, only, path: values.path })
+    const result = await run({ cases: wanted, seed, only, path })
     const seconds = (performance.now() - startedMs) / 1000
     console.log(`${name.padEnd(10)} ${String(result.cases).padStart(7)} cases ${seconds.toFixed(1).padStart(7)} s`)
     for (const [outcome, times] of Object.entries(result.outcomes).toSorted(([, a], [, b]) => b - a)) {

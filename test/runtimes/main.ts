@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { checkKnown, readArguments } from '../../workers/arguments.ts'
 import { type Compiled, compile } from '../../workers/compile.ts'
 import type { Outcome } from '../conformance/run.ts'
 import { type Binary, findBun, findChromium, findDeno, findNode, installPackages } from './binaries.ts'
@@ -91,14 +92,14 @@ async function compileAll(): Promise<Compiled> {
   return compiled
 }
 
-const { values } = parseArgs({
-  options: { only: { type: 'string', multiple: true, default: [] }, write: { type: 'boolean', default: false } },
+const values = readArguments('Usage: npm run test:runtimes -- [--only RUNTIME]... [--write]', () => {
+  const { values } = parseArgs({
+    options: { only: { type: 'string', multiple: true, default: [] }, write: { type: 'boolean', default: false } },
+  })
+  const names = TARGETS.map(({ name }) => name)
+  for (const name of values.only) checkKnown('only', name, names)
+  return values
 })
-const unknown = values.only.filter((name) => TARGETS.every((target) => target.name !== name))
-if (unknown.length > 0) {
-  console.error(`There is no ${unknown.join(', no ')}; there are: ${TARGETS.map(({ name }) => name).join('; ')}`)
-  process.exit(2)
-}
 const wanted = TARGETS.filter(({ name }) => values.only.length === 0 || values.only.includes(name))
 
 const counts = { passed: 0, failed: 0, skipped: 0 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import ora from 'ora'
+import { numberOf, readArguments } from '../../workers/arguments.ts'
 import { type SoakResult, soak } from './soak.ts'
 import { faultReport, table } from './table.ts'
 
@@ -17,19 +18,14 @@ interface Options {
   pipe: number | undefined
 }
 
-function options(args: string[]): Options {
+function options(): Options {
   const text = { type: 'string' } as const
-  const { values } = parseArgs({ args, options: { minutes: text, seed: text, lanes: text, pipe: text } })
-  const number = (name: keyof typeof values, otherwise: number, low: number, high: number): number => {
-    const value = values[name] === undefined ? otherwise : Number(values[name])
-    if (!(value >= low && value <= high)) throw new RangeError(`--${name} must be a number from ${low} to ${high}`)
-    return value
-  }
+  const { values } = parseArgs({ options: { minutes: text, seed: text, lanes: text, pipe: text } })
   return {
-    minutes: number('minutes', 1, 0, Infinity),
-    seed: Math.floor(number('seed', Date.now() % MAX_SEED, 0, MAX_SEED)),
-    lanes: Math.floor(number('lanes', 2, 1, 64)),
-    pipe: values.pipe === undefined ? undefined : Math.floor(number('pipe', 0, 0, MAX_SEED)),
+    minutes: numberOf('minutes', values.minutes ?? '1', 0, Infinity),
+    seed: Math.floor(numberOf('seed', values.seed ?? String(Date.now() % MAX_SEED), 0, MAX_SEED)),
+    lanes: Math.floor(numberOf('lanes', values.lanes ?? '2', 1, 64)),
+    pipe: values.pipe === undefined ? undefined : Math.floor(numberOf('pipe', values.pipe, 0, MAX_SEED)),
   }
 }
 
@@ -74,11 +70,10 @@ function startAgain(): void {
   })
 }
 
-async function main(): Promise<void> {
+async function main({ minutes, seed, lanes, pipe }: Options): Promise<void> {
   const interrupt = new AbortController()
   // A terminal tells the process that started this one too, which tells it again.
   process.on('SIGINT', () => interrupt.abort())
-  const { minutes, seed, lanes, pipe } = options(process.argv.slice(2))
   console.log(`seed ${seed}`)
   const { show, stop } = progress(minutes)
   const only = pipe === undefined ? {} : { pipe }
@@ -91,12 +86,6 @@ async function main(): Promise<void> {
   }
 }
 
-try {
-  if (process.platform === 'linux' && process.env['MALLOC_MMAP_THRESHOLD_'] === undefined) startAgain()
-  else await main()
-} catch (error) {
-  const { message, code } = error as NodeJS.ErrnoException
-  console.error(`soak: ${message}`)
-  if (code?.startsWith('ERR_PARSE_ARGS') === true || error instanceof RangeError) console.error(USAGE)
-  process.exitCode = 2
-}
+const wanted = readArguments(USAGE, options)
+if (process.platform === 'linux' && process.env['MALLOC_MMAP_THRESHOLD_'] === undefined) startAgain()
+else await main(wanted)

@@ -12,3 +12,11 @@ export const SCENARIOS: readonly Scenario[] = [
   ...SPINNING,
   ...DYING,
 ]
+
+/** The names with a text in them. @throws RangeError if there is none */
+export function scenarioNames(text = ''): string[] {
+  const names = SCENARIOS.map(({ name }) => name)
+  const found = names.filter((name) => name.includes(text))
+  if (found.length === 0) throw new RangeError(`no scenario has "${text}" in its name; there are:\n${names.join('\n')}`)
+  return found
+}
