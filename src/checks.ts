@@ -4,6 +4,7 @@ import { MAX_ERROR_BYTES, MAX_WINDOW, MIN_ERROR_BYTES } from './memory.ts'
 
 /** Refuses bad input before anything is touched (C31). Every message names the value and the limit. */
 
+/** How long a call may wait. */
 export interface WaitOptions {
   /** Milliseconds to wait at most; 0 = do not wait. Without it the operation waits for as long as it takes. */
   timeout?: number
@@ -147,6 +148,16 @@ const LIMITS = {
 export function checkObject(value: unknown, what: string): void {
   if (typeof value !== 'object' || value === null)
     throw new TypeError(`The ${what} must be an object, not ${describe(value)}`)
+}
+
+/** Refuses what is no half, such as a handle that has come from another thread. @throws TypeError */
+export function checkHalf(value: unknown, half: Half): void {
+  const name = half === 'reader' ? 'PipeReader' : 'PipeWriter'
+  const method = half === 'reader' ? 'read' : 'write'
+  if (typeof (value as Record<string, unknown> | null | undefined)?.[method] === 'function') return
+  const isHandle = (value as Partial<PipeHandle> | null | undefined)?.half === half
+  const hint = isHandle ? `: rebuild the half with ${name}.from` : ''
+  throw new TypeError(`The ${half} must be a ${name}, not ${describe(value)}${hint}`)
 }
 
 export function checkFunction(value: unknown, what: string): void {

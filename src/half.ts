@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { platform } from '#platform'
 import { AwaitQueue } from './awaiting.ts'
 import { callBlocking, runBlocking } from './blocking.ts'

@@ -133,7 +133,7 @@ export function readAtLeastSync(source: ReaderSync, target: Uint8Array, min: num
  * @param options.limit the most bytes to take
  * @throws RangeError when there are more than `limit` bytes
  */
-export function readAllSync(source: ReaderSync, options?: { limit?: number }): Uint8Array {
+export function readAllSync(source: ReaderSync, options?: { limit?: number }): Uint8Array<ArrayBuffer> {
   checkSource(source, 'readSync')
   return makeCalls(readAllCalls(readSyncOf(source), limitOf(options)))
 }
@@ -185,7 +185,7 @@ export async function readAtLeast(source: Reader, target: Uint8Array, min: numbe
 }
 
 /** Reads like {@link readAllSync}, awaiting. */
-export async function readAll(source: Reader, options?: { limit?: number }): Promise<Uint8Array> {
+export async function readAll(source: Reader, options?: { limit?: number }): Promise<Uint8Array<ArrayBuffer>> {
   checkSource(source, 'read')
   return awaitCalls(readAllCalls(readOf(source), limitOf(options)))
 }
@@ -290,7 +290,7 @@ function* readAtLeastCalls(read: Read, target: Uint8Array, min: number): Calls<n
   return got
 }
 
-function* readAllCalls(read: Read, limit: number): Calls<Uint8Array> {
+function* readAllCalls(read: Read, limit: number): Calls<Uint8Array<ArrayBuffer>> {
   let bytes = new Uint8Array(FIRST_READ_BYTES)
   let got = 0
   for (;;) {

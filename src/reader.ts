@@ -148,7 +148,7 @@ export class PipeReader extends PipeHalf<'reader'> {
    *
    * @throws what {@link readSync} throws
    */
-  *[Symbol.iterator](): IterableIterator<Uint8Array> {
+  *[Symbol.iterator](): IterableIterator<Uint8Array<ArrayBuffer>> {
     for (;;) {
       const chunk = new Chunk()
       const operation = this.blockingOperation<ReadOperation>()
@@ -167,7 +167,7 @@ export class PipeReader extends PipeHalf<'reader'> {
   }
 
   /** Iterates like the blocking iterator, but awaits each chunk. */
-  async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
     for (;;) {
       const chunk = new Chunk()
       const operation = this.awaitedOperation<ReadOperation>()

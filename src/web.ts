@@ -12,7 +12,7 @@
  * ```
  * @module threadpipe/web
  */
-import { bytesOf, describe } from './checks.ts'
+import { bytesOf, checkHalf, describe } from './checks.ts'
 import { isError } from './error-codec.ts'
 import type { PipeReader } from './reader.ts'
 import type { PipeWriter } from './writer.ts'
@@ -25,8 +25,11 @@ const encoder = new TextEncoder()
 /**
  * Makes a web byte stream of a reader. Bytes are read when the consumer asks for them, straight into its own buffer if it brings one (BYOB);
  * chunks are copies otherwise. The writer's error becomes the stream's; `cancel(reason)` closes the reader with the reason.
+ *
+ * @throws TypeError if that is no reader
  */
 export function toReadableStream(reader: PipeReader): ReadableStream<Uint8Array> {
+  checkHalf(reader, 'reader')
   const scratch = new Uint8Array(CHUNK_BYTES)
   return new ReadableStream({
     type: 'bytes',
@@ -55,8 +58,11 @@ export function toReadableStream(reader: PipeReader): ReadableStream<Uint8Array>
 /**
  * Makes a web stream of a writer: each chunk, of bytes or a string, is one write, which is done when readers have taken it. Closing the stream
  * closes the writer; `abort(reason)` ends the pipe with the reason; the reader's error becomes the stream's with the next write.
+ *
+ * @throws TypeError if that is no writer
  */
 export function toWritableStream(writer: PipeWriter): WritableStream<ArrayBufferView | ArrayBuffer | string> {
+  checkHalf(writer, 'writer')
   return new WritableStream({
     async write(chunk) {
       await writer.write(chunkBytes(chunk))

@@ -286,6 +286,8 @@ describe('bad input gives one clear line, the right exit code, and leaves nothin
     writeFileSync(path('five.mjs'), 'export default 5')
     writeFileSync(path('unread.mjs'), 'export default () => {}')
     writeFileSync(path('late.mjs'), 'export default ({ output }) => { output.close(); output.writeSync("x") }')
+    writeFileSync(path('broken.mjs'), 'export default ) => {}')
+    writeFileSync(path('mistaken.mjs'), 'export default ({ data }) =>\n  data.of.nothing')
     writeFileSync(path('dies.mjs'), 'export default () => process.exit(0)')
     writeFileSync(path('bad.mjs'), 'export default (chunk, index) => { throw new RangeError("chunk " + index) }')
     mkdirSync(path('folder'))
@@ -298,6 +300,11 @@ describe('bad input gives one clear line, the right exit code, and leaves nothin
     ['one that exports no function', ['five.mjs'], 1, /five: the default export of .* must be a function, not 5$/],
     ['one that throws at load', ['throws.mjs'], 1, /throws: while loading$/],
     ['one that writes after closing', ['late.mjs'], 1, /late: .*this writer was closed$/],
+    ['one that is a folder', ['folder'], 1, /folder: EISDIR: .*folder is a directory$/],
+    ['one that is no module', ['broken.mjs'], 1, /broken: Unexpected .*, in .*broken\.mjs or in what it imports$/],
+    ['one with a mistake', ['mistaken.mjs'], 1, /mistaken: .*undefined.* \(mistaken\.mjs:2\)$/],
+    ['a quote that is left open', ["exec:echo 'a b"], 2, /has a quote that is not closed; see threadpipe --help$/],
+    ['a folder that is not there', ['--out', 'nowhere/out', 'gzip'], 1, /ENOENT: there is no folder nowhere$/],
     ['one that exits', ['dies.mjs'], 1, /dies: its thread exited with code 0 before its end$/],
     ['a parallel that throws', ['parallel:bad.mjs'], 1, /bad: chunk \d+$/],
     ['a missing command', ['exec:no-such-command -x'], 1, /cannot start no-such-command: command not found$/],

@@ -177,3 +177,22 @@ test('an error at one end of pipeline() reaches the other', async () => {
   await expect(received).rejects.toMatchObject({ name: 'RangeError', message: 'broken' })
   expect(await sent).toMatchObject({ message: 'broken' })
 })
+
+test('what is no half is refused at once, and a handle told from one', () => {
+  const { reader, writer } = pipe()
+  const make: [make: () => unknown, message: string][] = [
+    [() => toReadable({} as never), 'The reader must be a PipeReader, not an object of class Object'],
+    [() => toReadable(undefined as never), 'The reader must be a PipeReader, not undefined'],
+    [
+      () => toReadable(structuredClone(handleOf(reader)) as never),
+      'The reader must be a PipeReader, not an object of class Object: rebuild the half with PipeReader.from',
+    ],
+    [() => toReadable(writer as never), 'The reader must be a PipeReader, not an object of class Object'],
+    [() => toWritable(reader as never), 'The writer must be a PipeWriter, not an object of class Object'],
+    [
+      () => toWritable(structuredClone(handleOf(writer)) as never),
+      'The writer must be a PipeWriter, not an object of class Object: rebuild the half with PipeWriter.from',
+    ],
+  ]
+  for (const [attempt, message] of make) expect(attempt).toThrow(new TypeError(message))
+})

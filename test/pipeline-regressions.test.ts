@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, lstatSync, openSync, readFileSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { folder } from './support/folder.ts'
 import {
@@ -12,6 +23,7 @@ import {
   pass,
   pipeline,
   produce,
+  stage,
   toFile,
 } from './support/stages.ts'
 import { until } from './support/threads.ts'
@@ -98,3 +110,52 @@ test('a symbolic link to a file that is not there yet is followed', async () => 
   expect(lstatSync(path('link')).isSymbolicLink()).toBe(true)
   expect(readFileSync(path('real')).length).toBe(10)
 }, 20_000)
+
+test('nothing is told of a run that is over, however short it was, and its figures are whole', async () => {
+  let over = false
+  let late = 0
+  const onProgress = (): void => {
+    if (over) late += 1
+  }
+  for (let i = 0; i < 40; i += 1) {
+    over = false
+    const run = pipeline([produce(6), pass('pass'), consume()], { onProgress })
+    const { stats } = await run.finished
+    over = true
+    expect(stats.bottleneck).toBeDefined()
+    expect(stats.elapsedMs).toBeGreaterThan(0)
+    for (const { computing, waitingForInput, waitingForOutput } of stats.parts) {
+      expect(computing + waitingForInput + waitingForOutput).toBeCloseTo(1)
+    }
+    expect(run.stats()).toEqual(stats)
+  }
+  await delay(500)
+  expect(late).toBe(0)
+}, 20_000)
+
+test('what onProgress throws at the end ends the run, too', async () => {
+  const onProgress = (): void => {
+    throw new RangeError('enough')
+  }
+  await expect(pipeline([produce(6), toFile(path('refused'))], { onProgress }).finished).rejects.toThrow('enough')
+  expect(existsSync(path('refused'))).toBe(false)
+}, 20_000)
+
+test('a target in no folder is named as it was given', async () => {
+  const target = path('nowhere/target')
+  expect((await failureOfRun(pipeline([produce(6), toFile(target)]))).message).toMatch(
+    /ENOENT: there is no folder .*nowhere$/,
+  )
+}, 20_000)
+
+test.each([
+  ['a folder', () => path('.'), /EISDIR: .* is a directory$/],
+  ['a text that is no module', () => path('broken.mjs'), /Unexpected .*, in .*broken\.mjs or in what it imports$/],
+])(
+  'a stage that is %s is named',
+  async (_, module, message) => {
+    writeFileSync(path('broken.mjs'), 'export default ) => {}')
+    expect((await failureOfRun(pipeline([stage(module())]))).message).toMatch(message)
+  },
+  20_000,
+)

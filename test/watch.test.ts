@@ -74,7 +74,10 @@ test('a worker that has exited already, and a watch that is ended', async () => 
 
 test('bad input', () => {
   expect(() => watch(5 as never)).toThrow(/^The worker must be an object/)
-  expect(() => watch({} as never)).toThrow(/^The worker must be a function/)
+  expect(() => watch({} as never)).toThrow(/^The worker must be a Worker, not an object of class Object/)
   const worker = runner('() => process.exit(0)', handleOf(pipe().reader))
-  expect(() => watch(worker, {} as never)).toThrow(/^The half must be a function/)
+  expect(() => watch(worker, {} as never)).toThrow(/^The half must be a PipeReader or a PipeWriter/)
+  expect(() => watch(worker, handleOf(pipe().writer) as never)).toThrow(
+    /^The writer must be a PipeWriter, .* PipeWriter\.from$/,
+  )
 })

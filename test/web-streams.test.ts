@@ -129,3 +129,15 @@ test('from a web stream through a thread into a web stream', async () => {
   await Promise.all([sent, copied])
   expect(got).toBe('threads '.repeat(50_000))
 })
+
+test('what is no half is refused at once', () => {
+  const { reader, writer } = pipe()
+  expect(() => toReadableStream(handleOf(reader) as never)).toThrow(
+    /^The reader must be a PipeReader, .* PipeReader\.from$/,
+  )
+  expect(() => toReadableStream(writer as never)).toThrow(TypeError)
+  expect(() => toWritableStream(handleOf(writer) as never)).toThrow(
+    /^The writer must be a PipeWriter, .* PipeWriter\.from$/,
+  )
+  expect(() => toWritableStream(undefined as never)).toThrow(TypeError)
+})

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { pipe } from 'threadpipe'
 import { toReadable, watch } from 'threadpipe/node'
@@ -32,10 +34,11 @@ export async function encodeTone(target: string, sound: Omit<ToneTask, 'output'>
   }
 }
 
-// npm run example:ffmpeg -- tone.flac
+// npm run example:ffmpeg -- out/tone.flac
 if (isProgram(import.meta.url)) {
-  const target = process.argv[2] ?? 'tone.flac'
+  const target = process.argv[2] ?? 'out/tone.flac'
   try {
+    mkdirSync(dirname(target), { recursive: true })
     await encodeTone(target, { seconds: 5, rate: 44_100, pitch: 440 })
     console.log(`${target}: 5 seconds of a tone that was made in a thread`)
   } catch (error) {

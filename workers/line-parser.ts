@@ -35,13 +35,14 @@ function* lines(source: ReaderSync): Generator<string> {
 
 // npm run example:parser -- FILE
 if (isProgram(import.meta.url)) {
-  const file = openSync(process.argv[2] ?? '.editorconfig', 'r')
+  let file: number | undefined
   try {
+    file = openSync(process.argv[2] ?? '.editorconfig', 'r')
     for (const [key, value] of parseSettings(fdReader(file))) console.log(`${key.trim()}: ${value.trim()}`)
   } catch (error) {
     console.error((error as Error).message)
     process.exitCode = 1
   } finally {
-    closeSync(file)
+    if (file !== undefined) closeSync(file)
   }
 }

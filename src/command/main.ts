@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { relative } from 'node:path'
 import { isatty } from 'node:tty'
+import { fileURLToPath } from 'node:url'
 import { fromFd, fromFile, type Part, type PipelineRun, pipeline, toFd, toFile } from '../pipeline.ts'
 import { type Arguments, parseArguments } from './arguments.ts'
 import { isSummary, partsOf } from './stages.ts'
@@ -14,7 +16,12 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 /** The command, as it is called. @returns its exit code */
 export async function main(args: readonly string[]): Promise<number> {
   // Nobody reads them any more: that is no failure of the command's own.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  process.stderr.on('error', () => {})
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') return
+    complain(message)
+    process.exit(FAILED)
+  })
   try {
     const asked = parseArguments(args)
     if (asked.show !== undefined) {
@@ -48,7 +55,7 @@ async function run(asked: Arguments): Promise<number> {
   } catch (error) {
     table?.done()
     code = signals.received === undefined ? FAILED : SIGNALS[signals.received]
-    if (signals.received === undefined) complain((error as Error).message)
+    if (signals.received === undefined) complain(`${(error as Error).message}${mistakeIn(error as Error)}`)
   } finally {
     signals.stop()
   }
@@ -83,6 +90,19 @@ function listen(run: PipelineRun) {
   }
   for (const name of Object.keys(SIGNALS)) process.on(name, onSignal)
   return state
+}
+
+/** What is thrown by mistake, as a rule, in a module of the user's. */
+const MISTAKES = ['TypeError', 'ReferenceError']
+const LINE = /(file:\/\/[^\s)]+):(\d+):\d+/g
+const OWN = new URL('../', import.meta.url).href
+
+/** Where a mistake in a module is, as far as its stack tells. */
+function mistakeIn({ cause }: Error): string {
+  if (!(cause instanceof Error) || !MISTAKES.includes(cause.name) || 'code' in cause) return ''
+  const lines = [...(cause.stack ?? '').matchAll(LINE)]
+  const [, url = '', line = ''] = lines.find(([at]) => !at.startsWith(OWN)) ?? []
+  return url === '' ? '' : ` (${relative('', fileURLToPath(url))}:${line})`
 }
 
 function complain(message: string): void {

@@ -33,11 +33,17 @@ function partOf(text: string, settings: StageSettings): Part {
     return parallel(modulePath(text.slice(PARALLEL.length), text), parallelOptions(settings))
   }
   if (text.startsWith(EXEC)) {
-    const [command, ...args] = parseWords(text.slice(EXEC.length))
+    const line = text.slice(EXEC.length)
+    if (hasOpenQuote(line)) throw new UsageError(`'${text}' has a quote that is not closed`)
+    const [command, ...args] = parseWords(line)
     if (command === undefined) throw new UsageError(`'${text}' names no command`)
     return exec(command, args)
   }
   return stage(modulePath(text, text))
+}
+
+function hasOpenQuote(line: string): boolean {
+  return /["']/.test(line.replaceAll(/"[^"]*"|'[^']*'/g, ''))
 }
 
 /** Whether a stage reads everything, and then says one line. */

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { Readable, type ReadableOptions, Writable, type WritableOptions } from 'node:stream'
+import { checkHalf } from '../checks.ts'
 import type { PipeReader } from '../reader.ts'
 import type { PipeWriter } from '../writer.ts'
 
@@ -9,8 +10,11 @@ const CHUNK_BYTES = 64 * 1024
 /**
  * Makes a Node stream of a reader. The writer at the other end waits while the stream's consumer does: no more than `highWaterMark` and a chunk
  * is held. Chunks are copies. The writer's error destroys the stream; destroying the stream closes the reader, with the error if there is one.
+ *
+ * @throws TypeError if that is no reader
  */
 export function toReadable(reader: PipeReader, options: ReadableOptions = {}): Readable {
+  checkHalf(reader, 'reader')
   let target = Buffer.alloc(0)
   return new Readable({
     ...options,
@@ -43,8 +47,11 @@ export function toReadable(reader: PipeReader, options: ReadableOptions = {}): R
  * Makes a Node stream of a writer. It takes the next chunk when readers have taken the last one: `write()` returns false meanwhile, as ever.
  * Ending the stream closes the writer. The reader's error, or ERR_PIPE_CLOSED, destroys the stream with the next write; destroying it ends the
  * pipe with the error, so that readers do not take what they have for all.
+ *
+ * @throws TypeError if that is no writer
  */
 export function toWritable(writer: PipeWriter, options: WritableOptions = {}): Writable {
+  checkHalf(writer, 'writer')
   return new Writable({
     ...options,
     objectMode: false,

@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads'
-import { checkFunction, checkObject } from '../checks.ts'
+import { checkHalf, checkObject, describe } from '../checks.ts'
 import { endExited } from '../ending.ts'
 import { noteExit } from '../holders.ts'
 import { openMemory } from '../memory.ts'
@@ -19,11 +19,18 @@ const EXITED = -1
  *
  * @param halves the halves that live in the worker, as this thread holds them
  * @returns a function that ends the watch
+ * @throws TypeError if these are no worker and no halves
  */
 export function watch(worker: Worker, ...halves: (PipeReader | PipeWriter)[]): () => void {
   checkObject(worker, 'worker')
-  checkFunction(worker.once, 'worker')
-  for (const half of halves) checkFunction((half as PipeReader | undefined)?.closeWithError, 'half')
+  if (typeof worker.once !== 'function') throw new TypeError(`The worker must be a Worker, not ${describe(worker)}`)
+  for (const half of halves as (PipeReader | PipeWriter | undefined)[]) {
+    const name = half?.half
+    if (name !== 'reader' && name !== 'writer') {
+      throw new TypeError(`The half must be a PipeReader or a PipeWriter, not ${describe(half)}`)
+    }
+    checkHalf(half, name)
+  }
   const { threadId } = worker
   const onExit = (): void => {
     for (const { memory, half } of halves) {

@@ -1,8 +1,9 @@
 /**
- * What the threads of one run share beside their pipes: 32-bit words.
+ * What the threads of one run share beside their pipes: 32-bit words, and a time (`n`, a BigInt64).
  *
  * | word         | holds                                             | written by                 | parked on by         |
  * | ------------ | ------------------------------------------------- | -------------------------- | -------------------- |
+ * | OPENED (n)   | when the gate opened, by the process's clock      | the last to be ready, before it opens the gate | - |
  * | GATE         | CLOSED → OPEN, or CLOSED → CALLED_OFF             | the last to be ready, main | every party, at start |
  * | READY        | how many parties are ready                        | each party, once           | -                    |
  * | FIRST        | 0, or the place + 1 of the part that failed first | whoever fails first        | -                    |
@@ -11,10 +12,15 @@
  * A party is ready when nothing but bytes keeps it from work: its module is loaded, its file open, its child process there. The gate opens when all
  * are, so that no byte flows in a pipeline that cannot run.
  */
-const GATE = 0
-const READY = 1
-const FIRST = 2
-const SEATS = 3
+const OPENED = 0
+const GATE = 2
+const READY = 3
+const FIRST = 4
+const SEATS = 5
+
+/** Memory comes in whole BigInt64s. */
+const WORDS_PER_NANOS = BigInt64Array.BYTES_PER_ELEMENT / Int32Array.BYTES_PER_ELEMENT
+const NANOS_PER_MS = 1e6
 
 const CLOSED = 0
 const OPEN = 1
@@ -32,15 +38,18 @@ export class Control implements ControlHandle {
   readonly memory: SharedArrayBuffer
   readonly parties: number
   readonly #words: Int32Array
+  readonly #nanos: BigInt64Array
 
   private constructor(memory: SharedArrayBuffer, parties: number) {
     this.memory = memory
     this.parties = parties
     this.#words = new Int32Array(memory)
+    this.#nanos = new BigInt64Array(memory)
   }
 
   static make(parties: number, seats: number): Control {
-    return new Control(new SharedArrayBuffer((SEATS + seats) * Int32Array.BYTES_PER_ELEMENT), parties)
+    const words = Math.ceil((SEATS + seats) / WORDS_PER_NANOS) * WORDS_PER_NANOS
+    return new Control(new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT), parties)
   }
 
   static from({ memory, parties }: ControlHandle): Control {
@@ -60,7 +69,16 @@ export class Control implements ControlHandle {
 
   /** Says that one more party is ready. The last one opens the gate. */
   ready(): void {
-    if (Atomics.add(this.#words, READY, 1) + 1 === this.parties) this.#move(OPEN)
+    if (Atomics.add(this.#words, READY, 1) + 1 < this.parties) return
+    this.#nanos[OPENED] = process.hrtime.bigint()
+    this.#move(OPEN)
+  }
+
+  /** When the gate opened, in ms of this thread's clock; undefined if it has not. */
+  openedMs(): number | undefined {
+    if (Atomics.load(this.#words, GATE) !== OPEN) return undefined
+    const sinceNanos = process.hrtime.bigint() - (this.#nanos[OPENED] as bigint)
+    return performance.now() - Number(sinceNanos) / NANOS_PER_MS
   }
 
   /** Says that the run will not take place, if it has not begun. */

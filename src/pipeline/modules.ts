@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -28,8 +28,11 @@ export async function loadFunction<F>(moduleUrl: string): Promise<F> {
   if (moduleUrl.startsWith('file:') && !existsSync(new URL(moduleUrl))) {
     throw Object.assign(new Error(`there is no module ${moduleNameOf(moduleUrl)}`), { code: 'ERR_MODULE_NOT_FOUND' })
   }
+  if (moduleUrl.startsWith('file:') && statSync(new URL(moduleUrl)).isDirectory()) {
+    throw Object.assign(new Error(`EISDIR: ${moduleNameOf(moduleUrl)} is a directory`), { code: 'EISDIR' })
+  }
   await prepareTypeScript(moduleUrl)
-  const { default: exported } = (await import(moduleUrl)) as { default?: unknown }
+  const { default: exported } = (await importModule(moduleUrl)) as { default?: unknown }
   // What was compiled to CommonJS has its default export one level down.
   const found = typeof exported === 'function' ? exported : (exported as { default?: unknown } | undefined)?.default
   if (typeof found !== 'function') {
@@ -38,6 +41,16 @@ export async function loadFunction<F>(moduleUrl: string): Promise<F> {
     )
   }
   return found as F
+}
+
+/** What is said of a text that is no module names no file. */
+async function importModule(moduleUrl: string): Promise<unknown> {
+  try {
+    return await import(moduleUrl)
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    throw new SyntaxError(`${error.message}, in ${moduleNameOf(moduleUrl)} or in what it imports`, { cause: error })
+  }
 }
 
 /** Where Node does not strip types, the tsx that the module's own folder sees does. */

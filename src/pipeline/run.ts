@@ -10,15 +10,7 @@ import { ownPool, reserve, ThreadActor } from './pool.ts'
 import { measure, type PipelineStats } from './stats.ts'
 import { weigh } from './weight.ts'
 
-/**
- * One run, from its start to its end:
- *
- * - *preparing*: members are made of the plans, and their actors started; each gets ready by itself
- * - *running*: from the opening of the gate
- * - *failing*: `#cause` is set, once. The gate is called off, all pipes are aborted, and what has not ended by then is ended by force
- * - *over*: all actors have ended; files appear, or what there is of them goes, and `finished` settles
- */
-
+/** What a pipeline that has gone well leaves. */
 export interface PipelineResult {
   /** What each part returned: that of a `stage` function; undefined for the other parts, and for one that was left early. */
   readonly values: readonly unknown[]
@@ -37,6 +29,14 @@ const STUCK_MS = 1000
 /** How long to wait for the first cause when others tell of it already, in ms: neighbours may hear of a death before the calling thread does. */
 const CAUSE_MS = 500
 
+/**
+ * One run, from its start to its end:
+ *
+ * - *preparing*: members are made of the plans, and their actors started; each gets ready by itself
+ * - *running*: from the opening of the gate
+ * - *failing*: `#cause` is set, once. The gate is called off, all pipes are aborted, and what has not ended by then is ended by force
+ * - *over*: all actors have ended; files appear, or what there is of them goes, and `finished` settles
+ */
 export class Run {
   readonly #plans: readonly PartPlan[]
   readonly #links: readonly Pipe[]
@@ -92,6 +92,8 @@ export class Run {
 
   stats(): PipelineStats {
     const gauges = this.#members.map(({ gauge }) => gauge)
+    // Not from when this thread hears of it: by then a short run may be over.
+    this.#startedMs ??= this.#control?.openedMs()
     return measure(gauges, this.#startedMs, this.#endedMs ?? performance.now())
   }
 
@@ -150,17 +152,21 @@ export class Run {
   }
 
   #begin(): void {
-    this.#startedMs = performance.now()
-    if (this.#onProgress === undefined || this.#cause !== undefined) return
-    const timer = setInterval(() => this.#report(), PROGRESS_MS).unref()
-    this.#timers.add(timer)
+    if (this.#onProgress === undefined || this.#cause !== undefined || this.#endedMs !== undefined) return
+    const report = (): void => {
+      const thrown = this.#report()
+      if (thrown !== undefined) this.#abort(thrown)
+    }
+    this.#timers.add(setInterval(report, PROGRESS_MS).unref())
   }
 
-  #report(): void {
+  /** Tells the caller how far it is. @returns what that threw */
+  #report(): Error | undefined {
     try {
       this.#onProgress?.(this.stats())
+      return undefined
     } catch (error) {
-      this.#abort(errorOf(error))
+      return errorOf(error)
     }
   }
 
@@ -221,8 +227,8 @@ export class Run {
   }
 
   #finish(): PipelineResult {
-    if (this.#cause === undefined) this.#report()
-    const cause = this.#cause ?? this.#hearsay
+    const thrown = this.#cause === undefined ? this.#report() : undefined
+    const cause = this.#cause ?? this.#hearsay ?? thrown
     if (cause !== undefined) throw cause
     for (const [i, { target }] of this.#members.entries()) {
       try {

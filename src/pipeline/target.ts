@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { lstatSync, readlinkSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readlinkSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { atExit } from './exit.ts'
 
@@ -12,7 +12,12 @@ export class Target {
   readonly #path: string
   readonly #forget: () => void
 
+  /** @throws ENOENT if there is no folder for it: in the words of what was asked for, not of the part */
   constructor(path: string, mode: number | undefined) {
+    const folder = dirname(path)
+    if (!existsSync(folder)) {
+      throw Object.assign(new Error(`ENOENT: there is no folder ${folder}`), { code: 'ENOENT', path })
+    }
     this.#path = path
     this.mode = mode
     this.part = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.part`)

@@ -91,3 +91,25 @@ test('bundler, for a web page with no types of Node', () => {
     export const worker = (url: URL) => new Worker(url).postMessage(writer)`
   expect(check('page.ts', text, ['--module', 'preserve', '--moduleResolution', 'bundler', ...WITH_PAGE])).toBe('')
 })
+
+test('what is a fresh copy may go wherever bytes go that are not shared', () => {
+  const text = `
+    import { pipe, readAll, readAllSync } from 'threadpipe'
+    const { reader } = pipe()
+    export const blob = new Blob([readAllSync(reader), ...reader])
+    export const response = new Response(readAllSync(reader))
+    export const digest = async () => crypto.subtle.digest('SHA-256', await readAll(reader))
+    export async function each() {
+      for await (const chunk of reader) new Blob([chunk])
+    }`
+  expect(check('fresh.ts', text, ['--module', 'preserve', '--moduleResolution', 'bundler', ...WITH_PAGE])).toBe('')
+})
+
+test('a project that asks for no more of the language than ES2022', () => {
+  const text = `
+    import { pipe } from 'threadpipe'
+    import { toReadableStream } from 'threadpipe/web'
+    export const stream = toReadableStream(pipe().reader)`
+  const flags = ['--module', 'nodenext', '--types', '', '--lib', 'es2022,dom', '--target', 'es2022']
+  expect(check('older.mts', text, flags)).toBe('')
+})
