@@ -4,8 +4,9 @@ export class Random {
 
   constructor(...seeds: number[]) {
     for (const seed of seeds) {
-      this.#state = (this.#state ^ seed) | 0
-      this.word()
+      // Mixed, not only counted on: else the cases of one seed are those of the next in another order.
+      this.#state ^= seed
+      this.#state = this.word()
     }
   }
 

@@ -183,18 +183,11 @@ function wordAt(random: Random, word: number): Write {
 function endingOf(random: Random): Write[] {
   const done = random.pick(DONE_WORDS)
   const text = encoder.encode(random.pick(TEXTS))
-  const length = random.pick([
-    text.length,
-    text.length,
-    1,
-    0,
-    -1,
-    ERROR_BYTES,
-    ERROR_BYTES + 1,
-    0x7fff_ffff,
-    -0x8000_0000,
-  ])
-  const state = random.pick([layout.FAILED, layout.FAILED, layout.WRITING, layout.CLOSED, random.below(9)])
+  const asItWouldBe = random.oneIn(2)
+  const lengths = [text.length, 1, 0, -1, ERROR_BYTES, ERROR_BYTES + 1, 0x7fff_ffff, -0x8000_0000]
+  const states = [layout.FAILED, layout.WRITING, layout.CLOSED, random.below(9)]
+  const length = asItWouldBe ? text.length : random.pick(lengths)
+  const state = asItWouldBe ? layout.FAILED : random.pick(states)
   return [
     { at: layout.errorOffset(done, ERROR_BYTES), bytes: text },
     { at: done * Int32Array.BYTES_PER_ELEMENT, bytes: raw(Int32Array.of(state, length)) },
