@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { copySync, PipeReader, pipe } from 'threadpipe'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { FREE, HANDOFF, LENT, ownerIdentity, READ_LOCK, reservedFor } from '../src/layout.ts'
+import { platform } from '../src/platform/node.ts'
 import { haunt, NO_TID } from './support/mortals.ts'
 import { counting, handleOf, PATIENT, Side, text } from './support/sides.ts'
 import { failureOf, thread, threads, until } from './support/threads.ts'
@@ -405,4 +406,29 @@ test('C28: a thread that polls, and is itself another writer, does not take the 
   expect(reader.readSync(new Uint8Array(1))).toBe(1)
   // Without a time-out nobody else could write any more.
   expect(() => reader.readSync(new Uint8Array(1))).toThrow(expect.objectContaining({ code: 'ERR_PIPE_PEER_EXITED' }))
+})
+
+test('a header before each body costs the view that bodies are copied from only once', async () => {
+  const [HEADER, BODY, MESSAGES] = [16, 1024, 20]
+  const { reader, writer } = pipe()
+  const copy = vi.spyOn(platform, 'copy')
+  try {
+    const written = thread().run(
+      ({ PipeWriter }, { handle, sizes, messages }) => {
+        const writer = PipeWriter.from(handle)
+        for (let i = 0; i < messages; i += 1) for (const size of sizes) writer.writeSync(new Uint8Array(size))
+      },
+      { handle: handleOf(writer), sizes: [HEADER, BODY], messages: MESSAGES },
+    )
+    for (let i = 0; i < MESSAGES; i += 1) {
+      for (const size of [HEADER, BODY]) expect(reader.readSync(new Uint8Array(size), PATIENT)).toBe(size)
+    }
+    await written
+    const ofBodies = copy.mock.calls.filter(([, , , , length]) => length === BODY).map(([, , source]) => source)
+    expect(ofBodies.length).toBe(MESSAGES)
+    // The whole window the first time, then one and the same view.
+    expect(new Set(ofBodies).size).toBe(2)
+  } finally {
+    copy.mockRestore()
+  }
 })

@@ -23,6 +23,8 @@ export const platform: Platform = {
 
   isPlain: (view): view is Uint8Array => Object.getPrototypeOf(view) === Uint8Array.prototype,
 
+  viewlessBytes: 0,
+
   copy(target, targetStart, source, sourceStart, length) {
     const whole = sourceStart === 0 && length === source.length
     target.set(whole ? source : source.subarray(sourceStart, sourceStart + length), targetStart)

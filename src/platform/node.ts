@@ -29,7 +29,7 @@ const copyPart = Buffer.prototype.copy as unknown as {
 }
 
 /** Since Node 22.7 `Buffer.prototype.copy` of a part is one memcpy, and makes no view. Deno, which tells the number of a later Node, makes one. */
-const COPIES_PARTS = 'Deno' in globalThis ? false : isFrom(22, 7)
+const COPIES_PARTS = !('Deno' in globalThis) && isFrom(22, 7)
 
 function isFrom(major: number, minor: number): boolean {
   const [ownMajor = 0, ownMinor = 0] = process.versions.node.split('.').map(Number)
@@ -151,6 +151,8 @@ export const platform: Platform = {
     const prototype = Object.getPrototypeOf(view)
     return prototype === Uint8Array.prototype || prototype === Buffer.prototype
   },
+
+  viewlessBytes: VIEWLESS_BYTES,
 
   copy(target, targetStart, source, sourceStart, length) {
     const whole = sourceStart === 0 && length === source.length

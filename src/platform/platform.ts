@@ -35,6 +35,9 @@ export interface Platform {
   /** Copies `length` bytes as fast as the runtime can; the ranges must be valid and must not overlap. */
   copy(target: Uint8Array, targetStart: number, source: Uint8Array, sourceStart: number, length: number): void
 
+  /** Up to this many bytes `copy` makes no view of the source, wherever the range lies in it. */
+  readonly viewlessBytes: number
+
   /** Keeps this thread's event loop alive until `releaseLoop` is given the same function, and calls it about every {@link BEAT_MS}. */
   holdLoop(beat: () => void): void
   releaseLoop(beat: () => void): void
