@@ -80,3 +80,8 @@ export function errorOf(thrown: unknown): Error {
   if (isError(thrown)) return thrown
   return new Error(`threw what is no error: ${typeof thrown === 'string' ? thrown : String(thrown)}`)
 }
+
+/** The error that a folder stands where a file is due. */
+export function directoryError(path: string): Error {
+  return Object.assign(new Error(`EISDIR: ${path} is a directory`), { code: 'EISDIR', path })
+}

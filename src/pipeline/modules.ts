@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { describe } from '../checks.ts'
+import { directoryError } from './errors.ts'
 
 /** The modules of users, and how a thread comes to run TypeScript. */
 
@@ -25,12 +26,7 @@ export function moduleNameOf(moduleUrl: string): string {
 
 /** Loads a module in this thread, TypeScript too. @returns its default export. @throws TypeError if that is no function */
 export async function loadFunction<F>(moduleUrl: string): Promise<F> {
-  if (moduleUrl.startsWith('file:') && !existsSync(new URL(moduleUrl))) {
-    throw Object.assign(new Error(`there is no module ${moduleNameOf(moduleUrl)}`), { code: 'ERR_MODULE_NOT_FOUND' })
-  }
-  if (moduleUrl.startsWith('file:') && statSync(new URL(moduleUrl)).isDirectory()) {
-    throw Object.assign(new Error(`EISDIR: ${moduleNameOf(moduleUrl)} is a directory`), { code: 'EISDIR' })
-  }
+  if (moduleUrl.startsWith('file:')) checkFile(fileURLToPath(moduleUrl))
   await prepareTypeScript(moduleUrl)
   const { default: exported } = (await importModule(moduleUrl)) as { default?: unknown }
   // What was compiled to CommonJS has its default export one level down.
@@ -41,6 +37,12 @@ export async function loadFunction<F>(moduleUrl: string): Promise<F> {
     )
   }
   return found as F
+}
+
+/** @throws ERR_MODULE_NOT_FOUND, EISDIR */
+function checkFile(path: string): void {
+  if (!existsSync(path)) throw Object.assign(new Error(`there is no module ${path}`), { code: 'ERR_MODULE_NOT_FOUND' })
+  if (statSync(path).isDirectory()) throw directoryError(path)
 }
 
 /** What is said of a text that is no module names no file. */

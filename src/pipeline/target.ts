@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, lstatSync, readlinkSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { directoryError } from './errors.ts'
 import { atExit } from './exit.ts'
 
 /** A regular file that is written beside its final place, and moved there at the end. */
@@ -20,7 +21,7 @@ export class Target {
     }
     this.#path = path
     this.mode = mode
-    this.part = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.part`)
+    this.part = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.part`)
     this.#forget = atExit(() => rmSync(this.part, { force: true }))
   }
 
@@ -46,7 +47,7 @@ export function placeOf(path: string): Place {
   const stat = statSync(path, { throwIfNoEntry: false })
   if (stat === undefined) return leadsOn(path)
   if (stat.isDirectory()) {
-    throw Object.assign(new Error(`EISDIR: ${path} is a directory`), { code: 'EISDIR', path })
+    throw directoryError(path)
   }
   if (stat.isFile()) return { kind: 'file', path: realpathSync(path), mode: stat.mode & MODE_BITS }
   return { kind: stat.isFIFO() ? 'stream' : 'other' }
