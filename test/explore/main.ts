@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { numberOf, readArguments } from '../../workers/arguments.ts'
 import { type Exploration, Explorer } from './explorer.ts'
-import { SCENARIOS, scenarioNames } from './scenarios/all.ts'
+import { MAX_BOUND, scenarioNamed, scenarioNames } from './scenarios/all.ts'
 
 /**
  * Explores schedules: as a part of a crew (see `crew`), whose parent sends tasks and gets what came of each; or by hand, one scenario or the replay of
@@ -33,10 +33,7 @@ export interface Result {
 const explorers = new Map<boolean, Explorer>()
 
 function spins(name: string): boolean {
-  const scenario = SCENARIOS.find((scenario) => scenario.name === name)
-  if (scenario === undefined)
-    throw new RangeError(`there is no scenario "${name}"; there are:\n${SCENARIOS.map(({ name }) => name).join('\n')}`)
-  return scenario.spins ?? false
+  return scenarioNamed(name).spins ?? false
 }
 
 /** A replay's text is the name of its scenario, and behind an @ what came of it. */
@@ -75,11 +72,11 @@ if (process.send !== undefined) {
   const text = { type: 'string' } as const
   const { names, replay, bound } = readArguments(usage, () => {
     const { values } = parseArgs({ options: { scenario: text, bound: text, replay: text } })
-    if (values.replay !== undefined) spins(scenarioOf(values.replay))
+    if (values.replay !== undefined) scenarioNamed(scenarioOf(values.replay))
     return {
       names: scenarioNames(values.scenario),
       replay: values.replay,
-      bound: numberOf('bound', values.bound ?? '2', 0, 10),
+      bound: numberOf('bound', values.bound ?? '2', 0, MAX_BOUND),
     }
   })
   if (replay !== undefined) {

@@ -3,7 +3,7 @@ import ora from 'ora'
 import { numberOf, readArguments } from '../../workers/arguments.ts'
 import { Crew } from './crew.ts'
 import type { Exploration } from './explorer.ts'
-import { scenarioNames } from './scenarios/all.ts'
+import { MAX_BOUND, scenarioNames } from './scenarios/all.ts'
 
 /**
  * Explores all scenarios with one preemption more than the tests do, or as many as are asked for, and prints a table. A scenario that takes longer than
@@ -12,7 +12,6 @@ import { scenarioNames } from './scenarios/all.ts'
 
 const USAGE =
   'Usage: npm run prove:schedules -- [--bound N] [--minutes N, for one scenario] [--scenario TEXT, a part of its name]'
-const MAX_BOUND = 10
 
 const { bound, limitMs, names } = readArguments(USAGE, () => {
   const text = { type: 'string' } as const

@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor'
+import { showDifference } from './difference.ts'
 import { checkReference } from './reference.ts'
 
 /**
@@ -75,9 +75,7 @@ for (const [entry, targets] of Object.entries(manifest.exports)) {
     console.log(
       `${name}: the public interface is not the one in docs/api. If it shall be so: npm run check:api -- --write`,
     )
-    spawnSync('git', ['--no-pager', 'diff', '--no-index', config.reportFilePath, config.reportTempFilePath], {
-      stdio: 'inherit',
-    })
+    showDifference(config.reportFilePath, config.reportTempFilePath)
     failed = true
   }
   const gaps = readFileSync(config.reportTempFilePath, 'utf8').split('(undocumented)').length - 1

@@ -13,6 +13,16 @@ export const SCENARIOS: readonly Scenario[] = [
   ...DYING,
 ]
 
+/** The most preemptions that can be asked for. */
+export const MAX_BOUND = 10
+
+/** @throws RangeError if there is no scenario of that name */
+export function scenarioNamed(name: string): Scenario {
+  const scenario = SCENARIOS.find((scenario) => scenario.name === name)
+  if (scenario !== undefined) return scenario
+  throw new RangeError(`there is no scenario "${name}"; there are:\n${SCENARIOS.map(({ name }) => name).join('\n')}`)
+}
+
 /** The names with a text in them. @throws RangeError if there is none */
 export function scenarioNames(text = ''): string[] {
   const names = SCENARIOS.map(({ name }) => name)
