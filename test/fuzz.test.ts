@@ -2,6 +2,7 @@ import { afterAll, expect, test } from 'vitest'
 import { fuzzHolds } from './fuzz/holds.ts'
 import { fuzzModel } from './fuzz/model.ts'
 import type { FuzzResult } from './fuzz/part.ts'
+import { Random } from './fuzz/random.ts'
 import { fuzzScribbles } from './fuzz/scribbles.ts'
 import { fuzzArguments, fuzzHandles } from './fuzz/supervise.ts'
 
@@ -25,6 +26,13 @@ holds.catch(() => {})
 let cases = 0
 afterAll(() => {
   console.log(`FUZZ_SEED=${seed}: ${cases} cases`)
+})
+
+test('the cases of one seed are not those of the next in another order', () => {
+  const first = (seed: number): number[] => Array.from({ length: 1000 }, (_, number) => new Random(seed, number).word())
+  const before = new Set(first(1000))
+  expect(before.size).toBe(1000)
+  expect(first(1001).filter((word) => before.has(word))).toEqual([])
 })
 
 test('control words scribbled over while bytes go from thread to thread', { timeout: LIMIT_MS }, async () => {
