@@ -156,12 +156,17 @@ test('a source that is detached while its bytes are lent does not stop the event
 test('C16, C26: a destination that never takes its bytes holds no writer after the end', async () => {
   for (const end of ['close', 'abort'] as const) {
     const { reader, writer } = pipe()
-    const write = new Side(thread(), 'blocking').writeAll(writer, ['taken', 'not taken'], {})
-    void reader.writeTo({ write: () => new Promise(() => {}) })
-    await until(() => writer.stats().writerParks > 0)
+    const written = new Side(thread(), 'blocking').writeAll(writer, ['taken', 'not taken'], {})
+    let offered = false
+    const write = (): Promise<never> => {
+      offered = true
+      return new Promise(() => {})
+    }
+    void reader.writeTo({ write })
+    await until(() => offered && writer.stats().writerParks > 0)
     if (end === 'close') reader.close()
     else reader.abort(new RangeError('stop'))
-    expect(await failureOf(write)).toMatchObject(
+    expect(await failureOf(written)).toMatchObject(
       end === 'close' ? { code: 'ERR_PIPE_CLOSED' } : { class: 'RangeError' },
     )
   }
