@@ -1,3 +1,4 @@
+import { platform } from '#platform'
 import { bytesBeforePad, bytesHeld } from './buffer.ts'
 import {
   countBetween,
@@ -33,13 +34,30 @@ export class BufferedWrite extends WriteOperation {
   /** In place: how many of the bytes lent the caller has filled, and what of the ring was left out before them. */
   #committed = NOT_YET
   #skipped = 0
-  /** WRITTEN as the last write has left it, and DRAINED as it was seen for that: good as long as nobody else has written. */
-  #writtenLast = -1
+  /** WRITTEN as the last write has left it, and DRAINED as it was seen for that: good as long as nobody else has written. At first nobody has. */
+  #writtenLast = 0
   #drainedLast = 0
 
   override begin(source: Uint8Array): void {
     super.begin(source)
     this.#committed = NOT_YET
+  }
+
+  /** A short write for which room is known to be there, in one go. For any other the base class first leaves what was begun here, and begins again. */
+  override start(source: Uint8Array): boolean {
+    const { words, memory } = this
+    const n = source.length
+    this.moved = 0
+    if (n === 0 || n > WHOLE_BYTES || !this.enterAtOnce()) return super.start(source)
+    const stored = words[STORED] as number
+    const position = storedCount(stored) & memory.mask
+    const isOpen = (stored & SEALED) === 0
+    if (!isOpen || n > this.#roomKnown(stored) || n > memory.mask + 1 - position) return super.start(source)
+    platform.copy(memory.window, position, source, 0, n)
+    // edge: filled
+    if (Atomics.compareExchange(words, STORED, stored, storedMore(stored, n)) !== stored) return super.start(source)
+    this.#writtenLast += n
+    return this.finishAtOnce(n)
   }
 
   /** A write of nothing waits for nothing (C23). */

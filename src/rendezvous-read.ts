@@ -81,7 +81,7 @@ export class RendezvousRead extends ReadOperation {
   /** A read that soon meets an offer, in one go; any other as the steps have it. */
   override start(target: Uint8Array): boolean {
     this.begin(target)
-    if (!this.tryEnter()) return this.step()
+    if (!this.enterAtOnce()) return this.step()
     if (this.meet()) return FINISHED
     if (this.phase !== ENTERED) return BLOCKED
     const handoff = spin(this.words, HANDOFF, this.seen, SHORT_SPINS)

@@ -90,7 +90,7 @@ export class RendezvousWrite extends WriteOperation {
   /** A write that is whole in the window at once, and soon taken, in one go; any other as the steps have it. */
   override start(source: Uint8Array): boolean {
     this.begin(source)
-    if (!this.tryEnter()) return this.step()
+    if (!this.enterAtOnce()) return this.step()
     if (this.meet()) return FINISHED
     if (this.phase !== MOVING || this.watch !== HANDOFF) return BLOCKED
     const handoff = spin(this.words, HANDOFF, this.seen, SHORT_SPINS) // edge: taken

@@ -278,8 +278,8 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'const seen = Atomics.compareExchange(this.#words, this.#lock, FREE, listed ? watched : this.#owner)\n',
     replace:
       'const seen = Atomics.load(this.#words, this.#lock)\n    if (seen === FREE) Atomics.store(this.#words, this.#lock, watched)\n',
-    scenario: '2 × 1: whole writes',
-    bound: 1,
+    scenario: 'awaited reader and blocking reader, queued behind each other',
+    bound: 2,
   },
   {
     name: 'bytes are stored though the pipe has ended',
@@ -287,6 +287,30 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (Atomics.compareExchange(words, STORED, stored, storedMore(stored, n)) !== stored) return this.end()\n      this.moved += n',
     replace: 'Atomics.store(words, STORED, storedMore(stored, n))\n      this.moved += n',
     scenario: 'buffered: close of the writer by a third',
+    bound: 2,
+  },
+  {
+    name: 'a short write that an end has overtaken counts as stored',
+    file: 'buffered-write.ts',
+    find: 'if (Atomics.compareExchange(words, STORED, stored, storedMore(stored, n)) !== stored) return super.start(source)',
+    replace: 'Atomics.compareExchange(words, STORED, stored, storedMore(stored, n))',
+    scenario: 'buffered: close of the writer by a third',
+    bound: 2,
+  },
+  {
+    name: 'a short write is stored after an end',
+    file: 'buffered-write.ts',
+    find: 'if (!isOpen || ',
+    replace: 'if (',
+    scenario: 'buffered: close of the writer by a third',
+    bound: 2,
+  },
+  {
+    name: 'a lock is taken at once whoever has it',
+    file: 'operation.ts',
+    find: 'if (Atomics.compareExchange(this.words, this.#lock, FREE, this.owner) !== FREE) return false',
+    replace: 'Atomics.compareExchange(this.words, this.#lock, FREE, this.owner)',
+    scenario: 'buffered 2 × 1: whole writes',
     bound: 2,
   },
   // Rules broken
