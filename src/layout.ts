@@ -12,14 +12,15 @@
  * | 0    | WINDOW               | bytes that may be staged                  | pipe(), once                |                    |
  * | 0    | ERROR_BYTES          | room for one error                        | pipe(), once                |                    |
  * | 1    | HANDOFF              | the state of the slot, see below          | see below                   | WRITER, READER     |
- * | 1    | FILLED               | bytes of this write put into the window   | the writer holding the lock | READER             |
+ * | 1    | STARTED              | the count of bytes that this write begins at: where in the window | the writer holding the lock | |
+ * | 1    | FILLED               | that count, with the bytes of it put into the window | the writer holding the lock | READER  |
  * | 1    | CUT_AT               | DRAINED as it was when the writer cut     | the writer holding the lock |                    |
  * | 1    | PARTLY_TAKEN         | 1: matches before have taken some of it   | writer; reader while TAKING |                    |
  * | 1    | LEFT (f)             | bytes of this write no match has claimed  | writer; reader while TAKING |                    |
  * | 1    | STORED               | buffered: bytes stored since ever, SEALED | the writer holding the lock, closers | READER     |
  * | 1    | PAD_AT, PAD_BYTES    | buffered: where the reader skips          | the writer holding the lock |                    |
  * | 1    | short write          | a write of a few bytes, beside its offer: as in the window | the writer holding the lock | |
- * | 2    | DRAINED              | bytes of this write taken out of it       | reader while TAKING         | WRITER             |
+ * | 2    | DRAINED              | that count, with the bytes of it taken out again | reader while TAKING  | WRITER             |
  * | 2    | LENT_TO              | DRAINED as it counts if the writer leaves | reader, before LENT         |                    |
  * | 3    | WRITE_LOCK           | who may offer; and WATCHED                | writers; readers: WATCHED   | its queue          |
  * | 3    | …_WAITERS            | a bit for each place taken in its queue   | writers                     |                    |
@@ -60,7 +61,7 @@
  *
  * | from    | to            | by                        | when                                                        |
  * | ------- | ------------- | ------------------------- | ----------------------------------------------------------- |
- * | IDLE    | OFFERED       | writer holding WRITE_LOCK | with the next number: FILLED, DRAINED and LEFT describe its write; not when ENDED |
+ * | IDLE    | OFFERED       | writer holding WRITE_LOCK | with the next number: STARTED, FILLED, DRAINED and LEFT describe its write; not when ENDED |
  * | OFFERED | IDLE          | reader holding READ_LOCK  | match and all: it has copied the write, whole and of one piece; not when ENDED |
  * | OFFERED | TAKING        | reader holding READ_LOCK  | the match, with the next number; not when ENDED             |
  * | OFFERED | IDLE          | that writer               | it withdraws: time-out, abort signal, or ENDED              |
@@ -84,7 +85,7 @@
  *
  * | edge      | released by                           | acquired by                    | makes visible                         |
  * | --------- | ------------------------------------- | ------------------------------ | ------------------------------------- |
- * | offered   | HANDOFF IDLE → OFFERED                | HANDOFF OFFERED → TAKING, IDLE | LEFT, the first bytes in the window, a short write |
+ * | offered   | HANDOFF IDLE → OFFERED                | HANDOFF OFFERED → TAKING, IDLE | STARTED, LEFT, the first bytes in the window, a short write |
  * | filled    | FILLED grows; STORED grows            | load of FILLED, of STORED      | the bytes below it; PAD_AT            |
  * | drained   | DRAINED grows                         | load of DRAINED                | the room behind it                    |
  * | lent      | HANDOFF TAKING → LENT                 | load of HANDOFF                | LENT_TO                               |
@@ -103,7 +104,7 @@ const FLOATS_PER_LINE = LINE_BYTES / Float64Array.BYTES_PER_ELEMENT
 
 /** "tpip" in little-endian bytes. */
 export const MAGIC_VALUE = 0x70697074
-export const VERSION_VALUE = 3
+export const VERSION_VALUE = 4
 
 // line 0: identity
 export const MAGIC = 0
@@ -120,6 +121,7 @@ export const PARTLY_TAKEN = 1 * WORDS_PER_LINE + 3
 export const STORED = 1 * WORDS_PER_LINE + 6
 export const PAD_AT = 1 * WORDS_PER_LINE + 7
 export const PAD_BYTES = 1 * WORDS_PER_LINE + 8
+export const STARTED = 1 * WORDS_PER_LINE + 11
 export const LEFT = 1 * FLOATS_PER_LINE + 2
 /** Where the bytes of a short write stand once more, so that they come with the cache line of the offer: the offset in bytes. */
 export const SHORT_AT = (1 * WORDS_PER_LINE + 9) * Int32Array.BYTES_PER_ELEMENT
@@ -327,6 +329,7 @@ export function memoryBytes(errorBytes: number, ring: number): number {
   return windowOffset(errorBytes) + ring
 }
 
-function alignToLine(bytes: number): number {
+/** As many bytes as whole cache lines. */
+export function alignToLine(bytes: number): number {
   return Math.ceil(bytes / LINE_BYTES) * LINE_BYTES
 }

@@ -3,6 +3,7 @@ import { WRITE_LOCK } from './layout.ts'
 import type { Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
 import { Operation } from './operation.ts'
+import { Views } from './views.ts'
 
 /** Makes the target of a read once it is known how many bytes there are to take: the read of an iterator. */
 export type MakeTarget = (offered: number) => Uint8Array
@@ -16,16 +17,11 @@ export abstract class ReadOperation extends Operation {
   /** In place: the caller answers for all that is lent, also for what it does not consume after the writer has left. */
   protected claiming = false
   #makeTarget: MakeTarget | undefined
-  /**
-   * What of the ring was copied from the last time, and a view of that, if it was the same the time before: sizes repeat, and a view is expensive. What
-   * is copied without one, such as a header before each body, does not count.
-   */
-  #copiedAt = 0
-  #copiedBytes = 0
-  #view = NOTHING
+  readonly #views: Views
 
   constructor(memory: PipeMemory, owner: number, turn: Turn) {
     super(memory, 'reader', owner, turn)
+    this.#views = new Views(memory)
   }
 
   override begin(target: Uint8Array): void {
@@ -69,18 +65,9 @@ export abstract class ReadOperation extends Operation {
 
   /** Copies `n` bytes from a position of the ring, where they lie in one piece, behind those that were copied already. */
   protected copyOut(position: number, n: number): void {
-    const { buffer, window } = this.memory
-    if (position === this.#copiedAt && n === this.#copiedBytes) {
-      if (this.#view === NOTHING) this.#view = new Uint8Array(buffer, window.byteOffset + position, n)
-      platform.copy(this.bytes, this.moved, this.#view, 0, n)
-    } else {
-      if (n > platform.viewlessBytes) {
-        this.#copiedAt = position
-        this.#copiedBytes = n
-        this.#view = NOTHING
-      }
-      platform.copy(this.bytes, this.moved, window, position, n)
-    }
+    const view = this.#views.of(position, n)
+    if (view !== undefined) platform.copy(this.bytes, this.moved, view, 0, n)
+    else platform.copy(this.bytes, this.moved, this.memory.window, position, n)
     this.moved += n
   }
 

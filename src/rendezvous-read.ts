@@ -16,6 +16,7 @@ import {
   PARTLY_TAKEN,
   READER_EVENT,
   SHORT_BYTES,
+  STARTED,
   STATE,
   TAKING,
   WRITER_EVENT,
@@ -96,11 +97,13 @@ export class RendezvousRead extends ReadOperation {
    */
   #takeWhole(handoff: number): boolean {
     const { words } = this
-    const n = words[FILLED] as number
-    if (this.makesTarget || n < 0 || n > this.length || n > Math.min(CHUNK_BYTES, this.memory.mask + 1)) return false
+    const { mask } = this.memory
+    const position = (words[STARTED] as number) & mask
+    const n = ((words[FILLED] as number) - (words[STARTED] as number)) | 0
+    if (this.makesTarget || n < 0 || n > this.length || n > Math.min(CHUNK_BYTES, mask + 1 - position)) return false
     if (this.memory.floats[LEFT] !== n || words[PARTLY_TAKEN] !== 0) return false
     if (n <= SHORT_BYTES) this.copyShort(n)
-    else this.copyOut(0, n)
+    else this.copyOut(position, n)
     // edges: offered, taken
     if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE)) !== handoff) {
       this.moved = 0

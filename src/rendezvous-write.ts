@@ -1,6 +1,7 @@
 import { platform } from '#platform'
 import { isDead } from './holders.ts'
 import {
+  alignToLine,
   CUT,
   CUT_AT,
   DRAINED,
@@ -19,6 +20,7 @@ import {
   READ_LOCK,
   READER_EVENT,
   SHORT_BYTES,
+  STARTED,
   STATE,
   TAKING,
   threadOf,
@@ -31,6 +33,11 @@ import { WriteOperation } from './write-operation.ts'
 
 /** The writer publishes what it copies in pieces of this many bytes, so that the reader's copy overlaps its own. */
 export const CHUNK_BYTES = 32 * 1024
+/**
+ * A write of this many bytes or more, or of a quarter of the ring, starts where the one before it has ended: so it takes up to a fifth less time than in lines
+ * that both sides have in their nearest caches. With shorter ones it is the other way round: they start at the beginning.
+ */
+const ROTATING_BYTES = 4096
 /** How long a copy that has claimed the bytes may keep the writer after the end of the pipe, in ms. */
 const CLAIM_MS = 250
 /** The same for a callback that may yet consume fewer: leaving it means that they may be counted on one side only. */
@@ -43,6 +50,8 @@ const CALLBACK_MS = 10_000
 export class RendezvousWrite extends WriteOperation {
   /** In place: the window holds the bytes of the caller. */
   #committed = false
+  /** The count of bytes at which this write starts, and so its place in the window. */
+  #started = 0
   /** Bytes put into the window. */
   #filled = 0
   #lentEndedAtMs = 0
@@ -61,10 +70,11 @@ export class RendezvousWrite extends WriteOperation {
     if ((handoff & STATE) !== IDLE) throw this.corrupt('the handoff word of a writer about to offer', handoff)
     if (this.#committed) return this.#offer(handoff)
     if (!this.intact) throw this.detached()
+    this.#started = this.#startCount()
     this.#filled = 0
     this.#drained = 0
     this.#lentEndedAtMs = 0
-    if (this.lending) return this.lend(0, this.length)
+    if (this.lending) return this.lend(this.#started & this.memory.mask, this.length)
     this.#fill()
     return this.#offer(handoff)
   }
@@ -72,10 +82,11 @@ export class RendezvousWrite extends WriteOperation {
   /** IDLE → OFFERED, with what has been filled. */
   #offer(handoff: number): boolean {
     const { words } = this
-    const { floats, short, window } = this.memory
-    if (this.length <= SHORT_BYTES) platform.copy(short, 0, window, 0, this.length)
-    words[DRAINED] = 0
-    words[FILLED] = this.#filled
+    const { floats, mask, short, window } = this.memory
+    if (this.length <= SHORT_BYTES) platform.copy(short, 0, window, this.#started & mask, this.length)
+    words[STARTED] = this.#started
+    words[DRAINED] = this.#started
+    words[FILLED] = (this.#started + this.#filled) | 0
     words[PARTLY_TAKEN] = 0
     floats[LEFT] = this.length
     const offered = (inState(handoff, OFFERED) + ONE_OFFER) | 0
@@ -150,7 +161,7 @@ export class RendezvousWrite extends WriteOperation {
         const offered = (handoff & STATE) === OFFERED
         return offered ? this.block(HANDOFF, handoff, WRITER_EVENT) : this.block(DRAINED, drained, WRITER_EVENT)
       }
-      Atomics.store(words, FILLED, this.#filled | 0) // edge: filled
+      Atomics.store(words, FILLED, (this.#started + this.#filled) | 0) // edge: filled
       wake(words, READER_EVENT) // tells the taking reader: there is more
     }
   }
@@ -247,7 +258,7 @@ export class RendezvousWrite extends WriteOperation {
   /** Copies the next piece into the window, as far as there is room. @returns whether it did */
   #fill(): boolean {
     const { mask } = this.memory
-    const position = this.#filled & mask
+    const position = (this.#started + this.#filled) & mask
     const room = mask + 1 - (this.#filled - this.#drained)
     const n = Math.min(this.length - this.#filled, room, mask + 1 - position, CHUNK_BYTES)
     if (n === 0) return false
@@ -256,9 +267,17 @@ export class RendezvousWrite extends WriteOperation {
     return true
   }
 
+  /** The count that this write begins at: at the start of a cache line, and with room for all of it before the end of the ring. */
+  #startCount(): number {
+    const ring = this.memory.mask + 1
+    if (this.length < Math.min(ROTATING_BYTES, ring >> 2)) return 0
+    const next = alignToLine((this.words[FILLED] as number) & this.memory.mask)
+    return next + this.length <= ring ? next : 0
+  }
+
   /** Counts from the reader's 32-bit count how much has been taken out of the window. */
   #countDrained(word: number): void {
-    const drained = this.#drained + ((word - this.#drained) >>> 0)
+    const drained = this.#drained + ((word - this.#started - this.#drained) >>> 0)
     if (drained > this.#filled) throw this.corrupt('the drained count', word)
     this.#drained = drained
   }

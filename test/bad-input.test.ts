@@ -8,6 +8,7 @@ import {
   LEFT,
   MAGIC,
   READ_LOCK,
+  STARTED,
   VERSION,
   WINDOW,
   WRITE_LOCK,
@@ -237,7 +238,7 @@ describe('handles', () => {
 })
 
 describe('C31: control words that somebody scribbles over', () => {
-  const WORDS = [HANDOFF, FILLED, DRAINED, READ_LOCK, WRITE_LOCK, LEFT * 2, LEFT * 2 + 1]
+  const WORDS = [HANDOFF, STARTED, FILLED, DRAINED, READ_LOCK, WRITE_LOCK, LEFT * 2, LEFT * 2 + 1]
 
   test('no call ignores its time-out, reads outside the window, or throws something else than a PipeError', async () => {
     const seed = Date.now() % 1e6

@@ -164,6 +164,11 @@ export const platform: Platform = {
       copyPart.call(source, target, targetStart, sourceStart, sourceStart + length)
       return
     }
+    if (sourceStart === 0 && length > SET_ALIGNED_BYTES) {
+      // What of the pattern is longer than the range is left out.
+      fill.call(target, source, targetStart, targetStart + length)
+      return
+    }
     // Not by `subarray`: that of a Buffer takes three times as long.
     const view = whole ? source : new Uint8Array(source.buffer, source.byteOffset + sourceStart, length)
     if (

@@ -181,7 +181,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a short write is not put beside its offer',
     file: 'rendezvous-write.ts',
-    find: 'if (this.length <= SHORT_BYTES) platform.copy(short, 0, window, 0, this.length)',
+    find: 'if (this.length <= SHORT_BYTES) platform.copy(short, 0, window, this.#started & mask, this.length)',
     replace: 'void short, window',
     scenario: ONE_ON_ONE,
     bound: 0,
@@ -238,14 +238,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the length of an offer is written after the offer',
     file: 'rendezvous-write.ts',
-    find: `    words[FILLED] = this.#filled
+    find: `    words[FILLED] = (this.#started + this.#filled) | 0
     words[PARTLY_TAKEN] = 0
     floats[LEFT] = this.length
     const offered = (inState(handoff, OFFERED) + ONE_OFFER) | 0
     // edge: offered
     if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return this.end()
 `,
-    replace: `    words[FILLED] = this.#filled
+    replace: `    words[FILLED] = (this.#started + this.#filled) | 0
     words[PARTLY_TAKEN] = 0
     const offered = (inState(handoff, OFFERED) + ONE_OFFER) | 0
     if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return this.end()
@@ -312,6 +312,30 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'Atomics.compareExchange(this.words, this.#lock, FREE, this.owner)',
     scenario: 'buffered 2 × 1: whole writes',
     bound: 2,
+  },
+  {
+    name: 'a whole write is looked for at the beginning of the window',
+    file: 'rendezvous-read.ts',
+    find: 'const position = (words[STARTED] as number) & mask',
+    replace: 'const position = 0',
+    scenario: '1 × 1: writes that start where those before have ended',
+    bound: 0,
+  },
+  {
+    name: 'a write that starts amid the window counts what is taken from the beginning',
+    file: 'rendezvous-write.ts',
+    find: '((word - this.#started - this.#drained) >>> 0)',
+    replace: '((word - this.#drained) >>> 0)',
+    scenario: 'a write that starts amid the window is withdrawn at its time-out, and the next is whole',
+    bound: 1,
+  },
+  {
+    name: 'a write starts where it has no room before the end of the ring',
+    file: 'rendezvous-write.ts',
+    find: 'return next + this.length <= ring ? next : 0',
+    replace: 'return next',
+    scenario: 'in place: a write with no room behind the one before',
+    bound: 1,
   },
   // Rules broken
   {

@@ -26,6 +26,14 @@ export const DYING: readonly Scenario[] = [
     ],
     { bits: 8 },
   ),
+  dying('the reader dies amid a write that starts amid the window', 1, [
+    (a) => {
+      a.writeSync(0, 40)
+      a.writeSync(1, 40)
+      a.close('writer')
+    },
+    (a) => a.readAllSync(30),
+  ]),
   dying('the writer dies in place', 0, [(a) => a.writeInPlaceSync(0, 5), (a) => a.readAllSync(4)]),
   dying('the reader dies in place', 1, [writeOn, (a) => void a.readInPlaceSync(3)]),
   dying(

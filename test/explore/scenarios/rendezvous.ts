@@ -51,6 +51,16 @@ export const RENDEZVOUS: readonly Scenario[] = [
     ],
   },
   {
+    name: '1 × 1: writes that start where those before have ended',
+    parts: [
+      (a) => {
+        for (let id = 0; id < 3; id += 1) a.writeSync(id, 40)
+        a.close('writer')
+      },
+      (a) => a.readAllSync(50),
+    ],
+  },
+  {
     name: '1 × 1: many pieces in one write',
     parts: [(a) => a.writevSync(0, [2, 0, 3]), readOnce],
   },
@@ -174,6 +184,19 @@ export const RENDEZVOUS: readonly Scenario[] = [
     ],
   },
   {
+    name: 'a write that starts amid the window is withdrawn at its time-out, and the next is whole',
+    errors: [TIMEOUT, CLOSED],
+    parts: [
+      (a) => {
+        a.writeSync(0, 40)
+        a.writeSync(1, 40, SOON)
+        a.writeSync(2, 40)
+        a.close('writer')
+      },
+      (a) => a.readAllSync(30),
+    ],
+  },
+  {
     name: 'a queued writer gives up at its time-out',
     errors: [TIMEOUT, CLOSED],
     parts: [
@@ -221,6 +244,31 @@ export const RENDEZVOUS: readonly Scenario[] = [
       (a) => {
         while (typeof a.readInPlaceSync(3).n === 'number');
       },
+    ],
+  },
+  {
+    name: 'in place: both sides, amid the window',
+    parts: [
+      (a) => {
+        a.writeSync(0, 40)
+        a.writeInPlaceSync(1, 40)
+        a.close('writer')
+      },
+      (a) => {
+        while (typeof a.readInPlaceSync(30).n === 'number');
+      },
+    ],
+  },
+  {
+    name: 'in place: a write with no room behind the one before',
+    bits: 7,
+    parts: [
+      (a) => {
+        a.writeSync(0, 40)
+        a.writeInPlaceSync(1, 70)
+        a.close('writer')
+      },
+      (a) => a.readAllSync(80),
     ],
   },
   {
