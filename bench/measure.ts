@@ -44,13 +44,14 @@ export async function measure(contestants: readonly Contestant[], effort: Effort
 }
 
 export function figureOf(name: string, rounds: number[]): Figure {
-  const sorted = rounds.toSorted((a, b) => a - b)
+  return { name, median: median(rounds), least: Math.min(...rounds), most: Math.max(...rounds), rounds }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
-  const median =
-    sorted.length % 2 === 1
-      ? (sorted[middle] as number)
-      : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
-  return { name, median, least: sorted[0] as number, most: sorted.at(-1) as number, rounds }
+  const upper = sorted[middle] as number
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2
 }
 
 export function isMissing(contestant: Contestant | Missing): contestant is Missing {

@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { type PipeHandle, PipeReader, PipeWriter } from 'threadpipe'
+import { median } from './measure.ts'
 import { pin } from './pin.ts'
 
 /** A thread that plays ping-pong, and pauses before each answer for so long that the other one sleeps. */
@@ -68,14 +69,14 @@ if (role === 'answer') {
 }
 port.on('message', (ms: number) => {
   const untilMs = performance.now() + ms
-  let [times, waitedMs] = [0, 0]
+  const waitedMs: number[] = []
   while (performance.now() < untilMs) {
     pause()
     const startedMs = performance.now()
     end.pass()
     end.await()
-    waitedMs += performance.now() - startedMs - PAUSE_MS
-    times += 1
+    waitedMs.push(performance.now() - startedMs - PAUSE_MS)
   }
-  port.postMessage((waitedMs * 1e6) / times)
+  // Not the mean: now and then the system takes a core away for a millisecond, which is twenty round trips.
+  port.postMessage(median(waitedMs) * 1e6)
 })

@@ -2,7 +2,7 @@ import { chain } from '../contestant.ts'
 import { native } from '../native.ts'
 import { bySize, type Scenario } from '../scenario.ts'
 import { fifo } from '../transports/others.ts'
-import { blocking, buffered } from '../transports/threadpipe.ts'
+import { blocking, buffered, roomy } from '../transports/threadpipe.ts'
 
 /** Many more than there are cores, on most machines. */
 export const STAGES = 8
@@ -16,6 +16,7 @@ export const chained: Scenario = {
   ...bySize([64, 4096, 65_536], async (size) => [
     await chain(blocking, size, STAGES),
     await chain(buffered, size, STAGES),
+    await chain(roomy, size, STAGES),
     await chain(fifo, size, STAGES),
     native("Go's io.Pipe", 'go', ['chain', String(size)]),
   ]),

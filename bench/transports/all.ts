@@ -10,6 +10,7 @@ import {
   inPlace,
   parking,
   readInPlace,
+  roomy,
   writtenInPlace,
 } from './threadpipe.ts'
 import type { Transport } from './transport.ts'
@@ -23,6 +24,7 @@ export const TRANSPORTS: readonly Transport[] = [
   awaitedReader,
   awaitedWriter,
   buffered,
+  roomy,
   parking,
   misaligned,
   messagePort,

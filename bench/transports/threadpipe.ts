@@ -5,6 +5,7 @@ import type { Consume, Link, Produce, Sender, Transport } from './transport.ts'
 
 const DEFAULT_WINDOW = 256 * 1024
 export const CAPACITY = 64 * 1024
+const LARGE_CAPACITY = 4 * CAPACITY
 
 function rendezvous(): Link {
   const { reader, writer } = pipe()
@@ -150,4 +151,14 @@ export const buffered: Transport = {
   sender: blockingSender,
   // Takes what is there, not only as much as one write.
   receive: (handle, size, consume) => blockingReceive(handle, Math.max(size, CAPACITY), consume),
+}
+
+/** With room for several sends of any size: what somebody sets whose threads shall not wait for each other. */
+export const roomy: Transport = {
+  ...buffered,
+  name: 'threadpipe, large buffer',
+  make: (size) => {
+    const { reader, writer } = pipe({ capacity: Math.max(4 * size, LARGE_CAPACITY) })
+    return { sender: handleOf(writer), receiver: handleOf(reader) }
+  },
 }

@@ -71,8 +71,8 @@ function hasEnded(id: number, start: number): boolean {
   }
 }
 
-/** When threads were last seen alive, by their numbers. */
-const seen = new Map<number, { start: number; seenMs: number }>()
+/** When threads were last seen alive, by their numbers; and when there was at least a thread of that number. */
+const seen = new Map<number, { start: number; seenMs: number; thereMs: number }>()
 const MAX_SEEN = 1024
 /** A thread that was seen within this time, in ms, is not looked at again: a thread may await a thousand pipes with few peers. */
 const FRESH_MS = 25
@@ -84,12 +84,18 @@ function hasExited(id: number, start: number): boolean {
   const exited = hasEnded(id, start)
   if (seen.size >= MAX_SEEN) seen.clear()
   if (exited) seen.delete(id)
-  else seen.set(id, { start, seenMs: nowMs })
+  else seen.set(id, { start, seenMs: nowMs, thereMs: nowMs })
   return exited
 }
 
 function isThere(id: number, start: number): boolean {
-  return seen.get(id)?.start === start ? existsSync(`${TASKS}/${id}`) : !hasExited(id, start)
+  const known = seen.get(id)
+  if (known?.start !== start) return !hasExited(id, start)
+  const nowMs = performance.now()
+  if (nowMs - known.thereMs < FRESH_MS) return true
+  if (!existsSync(`${TASKS}/${id}`)) return false
+  known.thereMs = nowMs
+  return true
 }
 
 interface DenoGlobal {
