@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import ora from 'ora'
 import { checkKnown, readArguments } from '../workers/arguments.ts'
+import { aimsTable } from './aims.ts'
 import { chart } from './chart.ts'
 import { cleanUp } from './contestant.ts'
 import { machine } from './machine.ts'
@@ -71,6 +72,7 @@ try {
   }
   if (!quick && out === RESULTS.pathname) {
     writeFileSync(README, withSpeedTable(readFileSync(README, 'utf8'), speedTable(RESULTS)))
+    writeFileSync(new URL('aims.md', RESULTS), `${aimsTable(RESULTS)}\n`)
   }
 } finally {
   spinner.stop()

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { aimsTable } from '../bench/aims.ts'
 import { speedTable, withSpeedTable } from '../bench/readme.ts'
 import { COMPILED_ARGS, type Compiled, compile } from '../workers/compile.ts'
 
@@ -150,4 +151,9 @@ describe('commands', () => {
 test('the table of speed in the README is what is filed', () => {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
   expect(withSpeedTable(readme, speedTable(new URL('../bench/results/', import.meta.url)))).toBe(readme)
+})
+
+test('the table of aims is what is filed', () => {
+  const filed = readFileSync(join(ROOT, 'bench/results/aims.md'), 'utf8')
+  expect(`${aimsTable(new URL('../bench/results/', import.meta.url))}\n`).toBe(filed)
 })

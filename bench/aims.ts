@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs'
+import type { Result } from './report.ts'
+
+/** What threadpipe aims at, as ratios of figures of one run, and whether it is reached; made of what is filed under `bench/results`. */
+
+interface Aim {
+  what: string
+  /** At most this, or at least. */
+  bound: ['≤' | '≥', number]
+  reached(figures: Figures): number
+  /** What the same comes to for the limit in C. */
+  limit?: (figures: Figures) => number
+}
+
+type Figures = (scenario: string, label: string, ...names: string[]) => number
+
+const [OWN, GO, C, FIFO] = ['threadpipe', "Go's io.Pipe", 'the limit, in C', 'kernel FIFO'] as const
+const [BUFFERED, ROOMY] = ['threadpipe, buffered', 'threadpipe, large buffer'] as const
+const IN_PLACE = ['threadpipe, read in place', 'threadpipe, written in place'] as const
+
+/** A send beside one of Go; and beside that what C comes to. */
+function besideGo(label: string, bound: number): Aim {
+  return {
+    what: `a send of ${label}, copied, beside Go's`,
+    bound: ['≤', bound],
+    reached: (f) => f('rendezvous', label, OWN) / f('rendezvous', label, GO),
+    limit: (f) => f('rendezvous', label, C) / f('rendezvous', label, GO),
+  }
+}
+
+function besideC(label: string, bound: number): Aim {
+  return {
+    what: `a send of ${label}, copied, beside C`,
+    bound: ['≤', bound],
+    reached: (f) => f('rendezvous', label, OWN) / f('rendezvous', label, C),
+  }
+}
+
+/** The least of some contestants counts: whoever wants it fast can take that one. */
+function share(label: string, what: string, names: readonly string[], bound: number): Aim {
+  return {
+    what: `work, ${label}, ${what}: share of the ideal`,
+    bound: ['≥', bound],
+    reached: (f) => Math.max(f('work', label, 'fill'), f('work', label, 'hash')) / f('work', label, ...names),
+  }
+}
+
+function times(
+  what: string,
+  [scenario, label, other]: [string, string, string],
+  bound: Aim['bound'],
+  ...names: string[]
+): Aim {
+  const ratio = (f: Figures): number => f(scenario, label, ...names) / f(scenario, label, other)
+  return { what, bound, reached: bound[0] === '≤' ? ratio : (f) => 1 / ratio(f) }
+}
+
+const WORK = ['4 KiB', '16 KiB', '64 KiB', '1 MiB']
+const READER_AWAITS = 'threadpipe, the reader awaits'
+
+const AIMS: readonly Aim[] = [
+  besideGo('1 B', 0.5),
+  besideGo('64 B', 0.55),
+  besideGo('1 KiB', 0.65),
+  besideGo('4 KiB', 1),
+  besideGo('64 KiB', 1.4),
+  besideGo('1 MiB', 1.4),
+  besideGo('16 MiB', 2),
+  ...['1 B', '64 B', '1 KiB'].map((label) => besideC(label, 1.5)),
+  ...['4 KiB', '64 KiB', '1 MiB', '16 MiB'].map((label) => besideC(label, 1.3)),
+  ...['64 KiB', '1 MiB', '16 MiB'].map((label) =>
+    times(`a send of ${label}, in place on one side, beside Go's`, ['rendezvous', label, GO], ['≤', 1], ...IN_PLACE),
+  ),
+  share('256 B', 'buffered', [ROOMY], 0.9),
+  ...WORK.map((label) => share(label, 'copied', [OWN, ROOMY], 0.95)),
+  ...WORK.map((label) =>
+    share(label, 'in place', ['threadpipe, written in place', 'threadpipe, buffered, in place'], 0.97),
+  ),
+  ...WORK.map((label) => times(`work, ${label}, copied, beside Go's`, ['work', label, GO], ['≤', 1], OWN, ROOMY)),
+  times(
+    'a send of 64 KiB, misaligned: throughput beside aligned',
+    ['misaligned', '64 KiB', OWN],
+    ['≥', 0.9],
+    'threadpipe, misaligned',
+  ),
+  times('writes of 64 B, buffered: faster than ringbuf.js', ['buffered', '64 B', 'ringbuf.js'], ['≥', 2], BUFFERED),
+  times('writes of 64 B, buffered: faster than the kernel FIFO', ['buffered', '64 B', FIFO], ['≥', 10], BUFFERED),
+  times('a parked round trip beside Atomics.wait', ['parked', '1 B', 'Atomics.wait and notify'], ['≤', 1.1], OWN),
+  ...['1 B', '1 KiB', '64 KiB'].flatMap((label) =>
+    ['MessagePort, copied', 'web streams, transferred'].map((other) =>
+      times(`the reader awaits, ${label}: faster than ${other}`, ['awaited', label, other], ['≥', 10], READER_AWAITS),
+    ),
+  ),
+  ...['64 B', '4 KiB', '64 KiB'].flatMap((label) => [
+    times(`8 in a row, ${label}: faster than the kernel FIFO`, ['chain', label, FIFO], ['≥', 2], OWN, BUFFERED, ROOMY),
+    times(`8 in a row, ${label}, beside Go's`, ['chain', label, GO], ['≤', 1], OWN, BUFFERED, ROOMY),
+  ]),
+  ...['2 in a row, 64 B', '8 in a row, 64 B', '2 in a row, 4096 B', '8 in a row, 4096 B'].map((label) =>
+    times(
+      `${label}: spinning beside parking at once`,
+      ['spinning', label, 'threadpipe, parking at once'],
+      ['≤', 1.1],
+      OWN,
+    ),
+  ),
+  {
+    what: 'CPU of all threads while a pipe is blocked for 10 s, ms',
+    bound: ['≤', 10],
+    reached: (f) => f('rest', 'CPU of all threads while a pipe is blocked for 10 s, ms', OWN),
+  },
+  ...[
+    'heap per blocking write of 1 B, of 1,000,000, bytes',
+    ...[16, 64, 4096].map((n) => `heap per write and read of ${n} B, buffered, bytes`),
+  ].map((label): Aim => ({ what: label, bound: ['≤', 1], reached: (f) => f('rest', label, OWN) })),
+]
+
+/** The table of what is reached. @param folder where the results are filed */
+export function aimsTable(folder: URL): string {
+  const results = new Map<string, Result | undefined>()
+  const resultOf = (scenario: string): Result | undefined => {
+    if (!results.has(scenario)) results.set(scenario, read(new URL(`${scenario}.json`, folder)))
+    return results.get(scenario)
+  }
+  const figures: Figures = (scenario, label, ...names) => {
+    const point = resultOf(scenario)?.points.find((point) => point.label === label)
+    return Math.min(...(point?.figures ?? []).filter(({ name }) => names.includes(name)).map(({ median }) => median))
+  }
+  const rows = AIMS.map(({ what, bound: [sign, bound], reached, limit }) => {
+    const value = reached(figures)
+    const isMet = sign === '≤' ? value <= bound : value >= bound
+    const cells = [
+      what,
+      `${sign} ${bound}`,
+      isMet ? text(value) : `**${text(value)}**`,
+      limit ? text(limit(figures)) : '',
+    ]
+    return `| ${cells.join(' | ')} |`
+  })
+  return [
+    'What threadpipe aims at, as ratios of figures of one run. What is not reached stands in bold; [speed.md](../../docs/speed.md) says why. Where there are',
+    'several ways to send, the fastest counts.',
+    '',
+    '| what | aim | reached | C comes to |',
+    '| --- | ---: | ---: | ---: |',
+    ...rows,
+  ].join('\n')
+}
+
+function read(file: URL): Result | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Result
+  } catch {
+    return undefined
+  }
+}
+
+/** Without one of the two contestants there is nothing to say. */
+function text(value: number): string {
+  return Number.isFinite(value) && value > 0 ? value.toPrecision(value >= 100 ? 3 : 2) : '–'
+}
