@@ -47,8 +47,9 @@ export class BufferedWrite extends WriteOperation {
   override start(source: Uint8Array): boolean {
     const { words, memory } = this
     const n = source.length
-    this.moved = 0
     if (n === 0 || n > WHOLE_BYTES || !this.enterAtOnce()) return super.start(source)
+    // Not before: what `recover` may have to leave first counts what it has moved.
+    this.moved = 0
     const stored = words[STORED] as number
     const position = storedCount(stored) & memory.mask
     const isOpen = (stored & SEALED) === 0
@@ -56,8 +57,9 @@ export class BufferedWrite extends WriteOperation {
     platform.copy(memory.window, position, source, 0, n)
     // edge: filled
     if (Atomics.compareExchange(words, STORED, stored, storedMore(stored, n)) !== stored) return super.start(source)
-    this.#writtenLast += n
-    return this.finishAtOnce(n)
+    this.moved = n
+    this.#writtenLast = (memory.floats[WRITTEN] as number) + n
+    return this.finishAtOnce()
   }
 
   /** A write of nothing waits for nothing (C23). */
@@ -117,7 +119,7 @@ export class BufferedWrite extends WriteOperation {
 
   /** May leave at any time. A long write first stores what there is room for after all. */
   cancel(): boolean {
-    if (this.phase === MOVING && this.length > WHOLE_BYTES && !this.lending) {
+    if (this.phase === MOVING && this.length > WHOLE_BYTES && !this.lending && this.intact) {
       this.#wanted = 1
       if (this.move() === FINISHED) return false
     }

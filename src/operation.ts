@@ -174,9 +174,12 @@ export abstract class Operation {
     return error instanceof Error ? withProgress(error, this.half, this.moved) : error
   }
 
-  /** Leaves a call that the stack had no room to leave, if there is one: else its lock would stay taken. */
+  /** Leaves a call that was over before it could leave, if there is one: for lack of stack, or since its script was stopped. Else its lock would stay taken. */
   recover(): void {
-    if (this.#holdsLock) this.abandon(undefined)
+    if (!this.#holdsLock) return
+    this.forget()
+    if (this.phase !== GONE) this.abandon(undefined)
+    else this.leave()
   }
 
   /** ENTERED → MOVING: goes to meet the other side at the slot. */
@@ -358,50 +361,55 @@ export abstract class Operation {
 
   /** Counts a finished call, and leaves. */
   protected finish(): typeof FINISHED {
-    this.#count(this.#callsCounter, 1)
+    const counter = this.#callsCounter
+    this.memory.floats[counter] = (this.memory.floats[counter] as number) + 1
     this.leave()
     return FINISHED
   }
 
   /** Counts the bytes, lets go of the caller's memory (C5) and gives the lock up. */
   protected leave(): void {
-    this.phase = GONE
-    this.bytes = NOTHING
-    this.lent = NOTHING
+    this.forget()
     if (!this.#holdsLock) {
+      this.phase = GONE
       this.#place.leave()
       return
     }
-    this.#count(this.#bytesCounter, this.moved)
-    this.#giveUpLock()
+    const { floats } = this.memory
+    const counter = this.#bytesCounter
+    // Here, not in calls: one that the stack has no room for must not leave the lock taken, nor bytes counted twice.
+    if (this.phase !== GONE) floats[counter] = (floats[counter] as number) + this.moved
+    this.phase = GONE
+    const isFree = Atomics.compareExchange(this.words, this.#lock, this.owner, FREE) === this.owner // edge: locked
+    if (!isFree) Atomics.store(this.words, this.#lock, WATCHED) // edge: locked
+    this.#holdsLock = false
+    if (!isFree) this.#tellOthers()
   }
 
-  /** As `finish`, for a call that has nothing to let go of but the lock. */
-  protected finishAtOnce(moved: number): typeof FINISHED {
-    this.moved = moved
+  /** As `finish`, of a call that has `moved` all its bytes and nothing to let go of but the lock. */
+  protected finishAtOnce(): typeof FINISHED {
+    const { floats } = this.memory
+    const [bytes, calls] = [this.#bytesCounter, this.#callsCounter]
+    floats[bytes] = (floats[bytes] as number) + this.moved
+    floats[calls] = (floats[calls] as number) + 1
     this.phase = GONE
-    this.#count(this.#callsCounter, 1)
-    this.#count(this.#bytesCounter, moved)
-    this.#giveUpLock()
+    const isFree = Atomics.compareExchange(this.words, this.#lock, this.owner, FREE) === this.owner // edge: locked
+    if (!isFree) Atomics.store(this.words, this.#lock, WATCHED) // edge: locked
+    this.#holdsLock = false
+    if (!isFree) this.#tellOthers()
     return FINISHED
   }
 
-  #count(counter: number, more: number): void {
-    const { floats } = this.memory
-    floats[counter] = (floats[counter] as number) + more
-  }
-
-  #giveUpLock(): void {
-    // Here, not in a call: one that the stack has no room for must not leave the lock taken.
-    if (Atomics.compareExchange(this.words, this.#lock, this.owner, FREE) === this.owner) {
-      // edge: locked
-      this.#holdsLock = false
-      return
-    }
-    Atomics.store(this.words, this.#lock, WATCHED) // edge: locked
-    this.#holdsLock = false
+  /** Tells those who wait for the lock, or asked to be told, that it has been given up. */
+  #tellOthers(): void {
     this.#place.passOn()
     this.tellPeer()
+  }
+
+  /** Lets go of the caller's memory. */
+  protected forget(): void {
+    this.bytes = NOTHING
+    this.lent = NOTHING
   }
 
   /** Tells the other side what this operation has done, if that was put off until it gives its lock up. */

@@ -1,47 +1,50 @@
 import { platform } from '#platform'
 import type { PipeMemory } from './memory.ts'
 
-/** Views of so many places are kept at most. */
-const MAX_PLACES = 2048
-/** A place is at least as long as that, in bytes: a cache line. */
-const MIN_PLACE_BITS = 6
-
-const NONE: Uint8Array[] = []
+/** Views of so many places are kept at most: less memory than the smallest ring that has so many. */
+const MAX_PLACES = 1024
+/** A place is at least as long as that, in bytes. */
+const MIN_PLACE_BYTES = 128
 
 /**
  * Views of parts of the ring, for runtimes that copy a part only through one: making a view takes longer than a short copy. Reads of one size after the
- * other come to the same parts again and again, so those are kept: one for each place that a part may start in.
+ * other come to the same parts again and again, so those are kept: one for each place that a part may start in. Of parts that are shorter than a place, which
+ * would turn each other out, only the last one is kept, if it comes twice in a row: a rendezvous pipe has no other.
  */
 export class Views {
   readonly #memory: PipeMemory
-  readonly #placeBits: number
-  readonly #places: number
-  /** Made once a size has come twice: most pipes never need it. */
-  #views = NONE
+  readonly #placeBytes: number
+  /** By place. Made once a size has come twice: most pipes never need it. */
+  #views: Uint8Array[] | undefined
+  #short: Uint8Array | undefined
+  #lastPosition = 0
   #lastBytes = 0
 
   constructor(memory: PipeMemory) {
-    const ring = memory.mask + 1
     this.#memory = memory
-    this.#places = Math.min(MAX_PLACES, ring >> MIN_PLACE_BITS)
-    this.#placeBits = Math.log2(ring / this.#places)
+    this.#placeBytes = Math.max(MIN_PLACE_BYTES, (memory.mask + 1) / MAX_PLACES)
   }
 
-  /** @returns a view of `n` bytes from a position on, or undefined where none is needed, or they are of another size than those before */
+  /** @returns a view of `n` bytes from a position on, or undefined where none is needed, or none kept */
   of(position: number, n: number): Uint8Array | undefined {
     if (n <= platform.viewlessBytes) return undefined
-    const place = position >> this.#placeBits
+    const isShort = n < this.#placeBytes
+    const place = (position / this.#placeBytes) | 0
+    const kept = isShort ? this.#short : this.#views?.[place]
     const { buffer, window } = this.#memory
     const start = window.byteOffset + position
-    const known = this.#views[place]
-    if (known !== undefined && known.byteOffset === start && known.length === n) return known
-    if (n !== this.#lastBytes) {
-      this.#lastBytes = n
-      return undefined
-    }
-    if (this.#views === NONE) this.#views = new Array(this.#places)
+    if (kept !== undefined && kept.byteOffset === start && kept.length === n) return kept
+    const isAgain = n === this.#lastBytes && (!isShort || position === this.#lastPosition)
+    this.#lastBytes = n
+    this.#lastPosition = position
+    if (!isAgain) return undefined
     const view = new Uint8Array(buffer, start, n)
-    this.#views[place] = view
+    if (isShort) {
+      this.#short = view
+    } else {
+      this.#views ??= new Array((this.#memory.mask + 1) / this.#placeBytes)
+      this.#views[place] = view
+    }
     return view
   }
 }

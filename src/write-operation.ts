@@ -78,8 +78,8 @@ export abstract class WriteOperation extends Operation {
     }
   }
 
-  protected override leave(): void {
-    super.leave()
+  protected override forget(): void {
+    super.forget()
     this.#pieces = NOTHING
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { runInNewContext } from 'node:vm'
 import { copySync, PipeReader, pipe } from 'threadpipe'
 import { expect, test, vi } from 'vitest'
 import { FREE, HANDOFF, LENT, ownerIdentity, READ_LOCK, reservedFor } from '../src/layout.ts'
@@ -436,4 +437,64 @@ test('a header before each body costs the view that bodies are copied from only 
   } finally {
     copy.mockRestore()
   }
+})
+
+test('a buffer of more than half a gibibyte can be read in one size', () => {
+  const { reader, writer } = pipe({ capacity: 2 ** 29 + 1 })
+  const target = new Uint8Array(200)
+  for (let i = 0; i < 4; i += 1) {
+    writer.writeSync(counting(200, i))
+    expect(reader.readSync(target, PATIENT)).toBe(200)
+    expect(target).toEqual(counting(200, i))
+  }
+})
+
+/** Stops a script as somebody does who presses Ctrl-C in a REPL: nothing is caught, nothing is cleaned up. */
+function stopped(script: string, scope: Record<string, unknown>, afterMs: number): void {
+  const stop = (): unknown => runInNewContext(script, scope, { timeout: afterMs })
+  expect(stop).toThrow(expect.objectContaining({ code: 'ERR_SCRIPT_EXECUTION_TIMEOUT' }))
+}
+
+test('C5: a long write whose script was stopped has stored what it has; the next one goes on behind that', () => {
+  const { reader, writer } = pipe({ capacity: 8192 })
+  const source = new Uint8Array(20_000).fill(1)
+  stopped('writer.writeSync(source)', { writer, source }, 50)
+  source.fill(99)
+  const target = new Uint8Array(20_000)
+  expect(reader.readSync(target, PATIENT)).toBe(8192)
+  expect(writer.writeSync(new Uint8Array(3).fill(2), PATIENT)).toBe(3)
+  expect(reader.readSync(target.subarray(8192), PATIENT)).toBe(3)
+  expect([...new Set(target.subarray(0, 8195))]).toEqual([1, 2])
+  expect(reader.stats()).toMatchObject({ bytesWritten: 8195, bytesRead: 8195, writes: 1 })
+})
+
+test('calls whose script was stopped leave no lock that the next call does not free', async () => {
+  // In a thread, which runs the code as it ships: here each import is a call, in which a script can be stopped as well.
+  const left = await thread().run(
+    ({ PipeReader, PipeWriter }, { handles }) => {
+      const { runInNewContext } = process.getBuiltinModule('node:vm')
+      const script = `for (;;) {
+        for (let i = 0; i < 500; i += 1) writer.writeSync(bytes)
+        for (let i = 0; i < 500; i += 1) reader.readSync(bytes)
+      }`
+      return handles.map(({ memory }, i) => {
+        const scope = {
+          writer: PipeWriter.from({ memory, half: 'writer' }),
+          reader: PipeReader.from({ memory, half: 'reader' }),
+          bytes: new Uint8Array(64),
+        }
+        try {
+          runInNewContext(script, scope, { timeout: 1 + (i % 4) })
+        } catch (error) {
+          if ((error as { code?: string }).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
+        }
+        const { writes, reads } = scope.reader.stats()
+        scope.writer.writeSync(new Uint8Array(1), { timeout: 1000 })
+        scope.reader.readSync(new Uint8Array(1), { timeout: 1000 })
+        return writes + reads
+      })
+    },
+    { handles: Array.from({ length: 200 }, () => handleOf(pipe({ capacity: 65_536 }).writer)) },
+  )
+  expect(left.filter((calls) => calls > 100).length).toBeGreaterThan(100)
 })

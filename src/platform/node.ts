@@ -30,6 +30,8 @@ const copyPart = Buffer.prototype.copy as unknown as {
 
 /** Since Node 22.7 `Buffer.prototype.copy` of a part is one memcpy, and makes no view. Deno, which tells the number of a later Node, makes one. */
 const COPIES_PARTS = !('Deno' in globalThis) && isFrom(22, 7)
+/** Whether `fill` leaves out what of its pattern is longer than the range. Deno copies all of the pattern first. */
+const CUTS_PATTERNS = !('Deno' in globalThis)
 
 function isFrom(major: number, minor: number): boolean {
   const [ownMajor = 0, ownMinor = 0] = process.versions.node.split('.').map(Number)
@@ -76,6 +78,8 @@ const seen = new Map<number, { start: number; seenMs: number; thereMs: number }>
 const MAX_SEEN = 1024
 /** A thread that was seen within this time, in ms, is not looked at again: a thread may await a thousand pipes with few peers. */
 const FRESH_MS = 25
+/** So is one that was there within this time, in ms: it may hold both halves. */
+const TOGETHER_MS = 5
 
 function hasExited(id: number, start: number): boolean {
   const nowMs = performance.now()
@@ -92,7 +96,7 @@ function isThere(id: number, start: number): boolean {
   const known = seen.get(id)
   if (known?.start !== start) return !hasExited(id, start)
   const nowMs = performance.now()
-  if (nowMs - known.thereMs < FRESH_MS) return true
+  if (nowMs - known.thereMs < TOGETHER_MS) return true
   if (!existsSync(`${TASKS}/${id}`)) return false
   known.thereMs = nowMs
   return true
@@ -170,8 +174,7 @@ export const platform: Platform = {
       copyPart.call(source, target, targetStart, sourceStart, sourceStart + length)
       return
     }
-    if (sourceStart === 0 && length > SET_ALIGNED_BYTES) {
-      // What of the pattern is longer than the range is left out.
+    if (CUTS_PATTERNS && sourceStart === 0 && length > SET_ALIGNED_BYTES) {
       fill.call(target, source, targetStart, targetStart + length)
       return
     }
