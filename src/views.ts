@@ -13,7 +13,7 @@ const MIN_PLACE_BYTES = 128
  */
 export class Views {
   readonly #memory: PipeMemory
-  readonly #placeBytes: number
+  readonly #placeBits: number
   /** By place. Made once a size has come twice: most pipes never need it. */
   #views: Uint8Array[] | undefined
   #short: Uint8Array | undefined
@@ -22,17 +22,16 @@ export class Views {
 
   constructor(memory: PipeMemory) {
     this.#memory = memory
-    this.#placeBytes = Math.max(MIN_PLACE_BYTES, (memory.mask + 1) / MAX_PLACES)
+    this.#placeBits = Math.log2(Math.max(MIN_PLACE_BYTES, (memory.mask + 1) / MAX_PLACES))
   }
 
   /** @returns a view of `n` bytes from a position on, or undefined where none is needed, or none kept */
   of(position: number, n: number): Uint8Array | undefined {
     if (n <= platform.viewlessBytes) return undefined
-    const isShort = n < this.#placeBytes
-    const place = (position / this.#placeBytes) | 0
-    const kept = isShort ? this.#short : this.#views?.[place]
     const { buffer, window } = this.#memory
     const start = window.byteOffset + position
+    const isShort = n >> this.#placeBits === 0
+    const kept = isShort ? this.#short : this.#views?.[position >> this.#placeBits]
     if (kept !== undefined && kept.byteOffset === start && kept.length === n) return kept
     const isAgain = n === this.#lastBytes && (!isShort || position === this.#lastPosition)
     this.#lastBytes = n
@@ -42,8 +41,8 @@ export class Views {
     if (isShort) {
       this.#short = view
     } else {
-      this.#views ??= new Array((this.#memory.mask + 1) / this.#placeBytes)
-      this.#views[place] = view
+      this.#views ??= new Array((this.#memory.mask >> this.#placeBits) + 1)
+      this.#views[position >> this.#placeBits] = view
     }
     return view
   }
