@@ -18,24 +18,6 @@ const [OWN, GO, C, FIFO] = ['threadpipe', "Go's io.Pipe", 'the limit, in C', 'ke
 const [BUFFERED, ROOMY] = ['threadpipe, buffered', 'threadpipe, large buffer'] as const
 const IN_PLACE = ['threadpipe, read in place', 'threadpipe, written in place'] as const
 
-/** A send beside one of Go; and beside that what C comes to. */
-function besideGo(label: string, bound: number): Aim {
-  return {
-    what: `a send of ${label}, copied, beside Go's`,
-    bound: ['≤', bound],
-    reached: (f) => f('rendezvous', label, OWN) / f('rendezvous', label, GO),
-    limit: (f) => f('rendezvous', label, C) / f('rendezvous', label, GO),
-  }
-}
-
-function besideC(label: string, bound: number): Aim {
-  return {
-    what: `a send of ${label}, copied, beside C`,
-    bound: ['≤', bound],
-    reached: (f) => f('rendezvous', label, OWN) / f('rendezvous', label, C),
-  }
-}
-
 /** The least of some contestants counts: whoever wants it fast can take that one. */
 function share(label: string, what: string, names: readonly string[], bound: number): Aim {
   return {
@@ -45,6 +27,7 @@ function share(label: string, what: string, names: readonly string[], bound: num
   }
 }
 
+/** The fastest of some contestants beside another one: its time as a multiple of theirs where it shall be at least something, else theirs of its own. */
 function times(
   what: string,
   [scenario, label, other]: [string, string, string],
@@ -53,6 +36,18 @@ function times(
 ): Aim {
   const ratio = (f: Figures): number => f(scenario, label, ...names) / f(scenario, label, other)
   return { what, bound, reached: bound[0] === '≤' ? ratio : (f) => 1 / ratio(f) }
+}
+
+/** A send beside one of Go; and beside that what C comes to. */
+function besideGo(label: string, bound: number): Aim {
+  return {
+    ...times(`a send of ${label}, copied, beside Go's`, ['rendezvous', label, GO], ['≤', bound], OWN),
+    limit: (f) => f('rendezvous', label, C) / f('rendezvous', label, GO),
+  }
+}
+
+function besideC(label: string, bound: number): Aim {
+  return times(`a send of ${label}, copied, beside C`, ['rendezvous', label, C], ['≤', bound], OWN)
 }
 
 const WORK = ['4 KiB', '16 KiB', '64 KiB', '1 MiB']

@@ -470,7 +470,7 @@ test('C5: a long write whose script was stopped has stored what it has; the next
 
 test('calls whose script was stopped leave no lock that the next call does not free', async () => {
   // In a thread, which runs the code as it ships: here each import is a call, in which a script can be stopped as well.
-  const left = await thread().run(
+  const calls = await thread().run(
     ({ PipeReader, PipeWriter }, { handles }) => {
       const { runInNewContext } = process.getBuiltinModule('node:vm')
       const script = `for (;;) {
@@ -496,5 +496,5 @@ test('calls whose script was stopped leave no lock that the next call does not f
     },
     { handles: Array.from({ length: 200 }, () => handleOf(pipe({ capacity: 65_536 }).writer)) },
   )
-  expect(left.filter((calls) => calls > 100).length).toBeGreaterThan(100)
+  expect(calls.filter((made) => made > 100).length).toBeGreaterThan(100)
 })
