@@ -13,7 +13,7 @@ export interface RestData {
 
 const CALLS = 1_000_000
 /** How often a thread that blocks for long looks whether its peers live. */
-const LOOK_MS = 200
+const LOOK_MS = 220
 
 const { role, handle, size } = workerData as RestData
 const port = parentPort as MessagePort

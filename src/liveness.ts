@@ -24,12 +24,16 @@ const LOCK = { writer: WRITE_LOCK, reader: READ_LOCK } as const
 
 /** How long a wait lasts before it looks after the others, and how often it does, in ms: well within the 250 that C28 gives. */
 export const LOOK_MS = BEAT_MS
-/** Who blocks for long does so less often, in ms: each look wakes a core. Still within the 250, with time for the wake. */
-const LONG_LOOK_MS = 2 * LOOK_MS
+/** Who blocks for long does so less often, in ms: each look wakes a core. Still within the 250, with time for the wake and for the system to forget a thread. */
+const LONG_LOOK_MS = 2.2 * LOOK_MS
 /** What is long, in ms. */
 const LONG_MS = 5 * LOOK_MS
-/** How often it looks whether threads that are there are still the same, in ms: only one that gets the number of a dead one between two looks is taken for it. */
+/**
+ * How often it looks whether threads that are there are still the same, in ms, at first and at last: twice as long each time, for it costs as much as ten
+ * looks. Only one that gets the number of a dead one between two looks is taken for it, and the system gives numbers in turn.
+ */
 const THOROUGH_MS = 10 * LOOK_MS
+const MAX_THOROUGH_MS = 16 * THOROUGH_MS
 /** A beat may come this much early, in ms: then it looks all the same, not only with the next one. */
 const EARLY_MS = 10
 
@@ -46,7 +50,9 @@ export function lookIsDue(memory: PipeMemory): boolean {
   const nowMs = performance.now()
   if (nowMs - memory.lookedMs < LOOK_MS - EARLY_MS) return false
   memory.lookedMs = nowMs
-  if (nowMs - memory.lookedWellMs < THOROUGH_MS && !isEnding(memory.words) && allThere(memory)) return false
+  const nothingNew = !isEnding(memory.words) && allThere(memory)
+  if (nothingNew && nowMs - memory.lookedWellMs < Math.max(THOROUGH_MS, memory.thoroughMs)) return false
+  memory.thoroughMs = nothingNew ? Math.min(Math.max(THOROUGH_MS, 2 * memory.thoroughMs), MAX_THOROUGH_MS) : THOROUGH_MS
   memory.lookedWellMs = nowMs
   return true
 }

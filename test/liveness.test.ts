@@ -135,7 +135,7 @@ test('a look is due once in a while, where somebody may have died', () => {
   expect([lookIsDue(memory), lookIsDue(memory)]).toEqual([true, false])
 })
 
-test('where all threads are there it is due seldom: another one may have got the number of one that is dead', () => {
+test('where all threads are there it is due more and more seldom: another one may have got the number of one that is dead', () => {
   const memory = openMemory(pipe().writer.memory)
   const dueAfter = (ms: number): boolean => {
     memory.lookedMs = performance.now() - LOOK_MS - 1
@@ -143,6 +143,14 @@ test('where all threads are there it is due seldom: another one may have got the
     return lookIsDue(memory)
   }
   expect([dueAfter(900), dueAfter(1001), dueAfter(900)]).toEqual([false, true, false])
+  expect([dueAfter(1001), dueAfter(1999), dueAfter(2001), dueAfter(3999), dueAfter(4001)]).toEqual([
+    true,
+    false,
+    true,
+    false,
+    true,
+  ])
+  expect([dueAfter(8001), dueAfter(16_001), dueAfter(15_999), dueAfter(16_001)]).toEqual([true, true, false, true])
 })
 
 test('a beat that comes a little early looks all the same, so that a death is seen by one beat, not by two', () => {

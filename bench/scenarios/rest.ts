@@ -19,7 +19,7 @@ export const rest: Scenario = {
       start: async () => [
         blocked(NAME, 'reader'),
         blocked('Atomics.wait', 'sleeper'),
-        blocked('Atomics.wait, 200 ms at a time', 'stirring sleeper'),
+        blocked('Atomics.wait, 220 ms at a time', 'stirring sleeper'),
       ],
     },
     { label: 'memory of a pipe, of 10,000 with a window of 4 KiB, bytes', start: async () => [memory()] },

@@ -28,10 +28,12 @@ const copyPart = Buffer.prototype.copy as unknown as {
   call(source: Uint8Array, target: Uint8Array, targetStart: number, start: number, end: number): void
 }
 
+const IS_DENO = 'Deno' in globalThis
+const IS_NODE = !IS_DENO && !('Bun' in globalThis)
 /** Since Node 22.7 `Buffer.prototype.copy` of a part is one memcpy, and makes no view. Deno, which tells the number of a later Node, makes one. */
-const COPIES_PARTS = !('Deno' in globalThis) && isFrom(22, 7)
+const COPIES_PARTS = !IS_DENO && isFrom(22, 7)
 /** Whether `fill` leaves out what of its pattern is longer than the range. Deno copies all of the pattern first. */
-const CUTS_PATTERNS = !('Deno' in globalThis)
+const CUTS_PATTERNS = !IS_DENO
 
 function isFrom(major: number, minor: number): boolean {
   const [ownMajor = 0, ownMinor = 0] = process.versions.node.split('.').map(Number)
@@ -97,14 +99,28 @@ function isThere(id: number, start: number): boolean {
   if (known?.start !== start) return !hasExited(id, start)
   const nowMs = performance.now()
   if (nowMs - known.thereMs < TOGETHER_MS) return true
-  if (!existsSync(`${TASKS}/${id}`)) return false
+  if (!answers(id)) return false
   known.thereMs = nowMs
   return true
+}
+
+/** Whether the system knows a thread of that number. To ask with no signal takes a third of the time of looking for its file, but is only Node's to do. */
+function answers(id: number): boolean {
+  if (id === mainThread) return true
+  if (mainThread === 0 || !IS_NODE) return existsSync(`${TASKS}/${id}`)
+  try {
+    return process.kill(id, 0)
+  } catch {
+    return false
+  }
 }
 
 interface DenoGlobal {
   permissions: { querySync(what: { name: 'read'; path: string }): { state: string } }
 }
+
+/** The system's number of the main thread, which ends only with the process; 0 where it counts otherwise than `/proc` does. */
+let mainThread = 0
 
 /** Whether Linux may be asked: Deno would ask its user first, in the middle of an import. */
 function mayAsk(): boolean {
@@ -115,7 +131,9 @@ function mayAsk(): boolean {
 function systemThread(): SystemThread | undefined {
   try {
     if (!mayAsk()) return undefined
-    const id = Number(readlinkSync('/proc/thread-self').split('/').at(-1))
+    const [processId, , id] = readlinkSync('/proc/thread-self').split('/').map(Number)
+    if (processId === undefined || id === undefined) return undefined
+    if (processId === process.pid) mainThread = processId
     return { id, start: taskOf(id).start }
   } catch {
     return undefined
