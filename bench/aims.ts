@@ -51,7 +51,7 @@ function besideC(label: string, bound: number): Aim {
 }
 
 const WORK = ['4 KiB', '16 KiB', '64 KiB', '1 MiB']
-const READER_AWAITS = 'threadpipe, the reader awaits'
+const READER_AWAITS = ['threadpipe, the reader awaits', 'threadpipe, large buffer, the reader awaits']
 
 const AIMS: readonly Aim[] = [
   besideGo('1 B', 0.5),
@@ -83,7 +83,12 @@ const AIMS: readonly Aim[] = [
   times('a parked round trip beside Atomics.wait', ['parked', '1 B', 'Atomics.wait and notify'], ['≤', 1.1], OWN),
   ...['1 B', '1 KiB', '64 KiB'].flatMap((label) =>
     ['MessagePort, copied', 'web streams, transferred'].map((other) =>
-      times(`the reader awaits, ${label}: faster than ${other}`, ['awaited', label, other], ['≥', 10], READER_AWAITS),
+      times(
+        `the reader awaits, ${label}: faster than ${other}`,
+        ['awaited', label, other],
+        ['≥', 10],
+        ...READER_AWAITS,
+      ),
     ),
   ),
   ...['64 B', '4 KiB', '64 KiB'].flatMap((label) => [

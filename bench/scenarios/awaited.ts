@@ -1,7 +1,7 @@
 import { between } from '../contestant.ts'
 import { bySize, type Scenario } from '../scenario.ts'
 import { messagePort, messagePortTransfer, webStreams } from '../transports/others.ts'
-import { awaited, awaitedReader, awaitedWriter } from '../transports/threadpipe.ts'
+import { awaited, awaitedReader, awaitedWriter, roomyAwaitedReader } from '../transports/threadpipe.ts'
 
 /** One end, or both, await: their event loops turn. */
 export const awaitedSends: Scenario = {
@@ -13,6 +13,7 @@ export const awaitedSends: Scenario = {
     await between(awaitedReader, size),
     await between(awaitedWriter, size),
     await between(awaited, size),
+    await between(roomyAwaitedReader, size),
     await between(messagePort, size),
     await between(messagePortTransfer, size),
     await between(webStreams, size),

@@ -11,6 +11,7 @@ import {
   parking,
   readInPlace,
   roomy,
+  roomyAwaitedReader,
   writtenInPlace,
 } from './threadpipe.ts'
 import type { Transport } from './transport.ts'
@@ -25,6 +26,7 @@ export const TRANSPORTS: readonly Transport[] = [
   awaitedWriter,
   buffered,
   roomy,
+  roomyAwaitedReader,
   parking,
   misaligned,
   messagePort,

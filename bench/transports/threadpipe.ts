@@ -162,3 +162,9 @@ export const roomy: Transport = {
     return { sender: handleOf(writer), receiver: handleOf(reader) }
   },
 }
+
+export const roomyAwaitedReader: Transport = {
+  ...roomy,
+  name: 'threadpipe, large buffer, the reader awaits',
+  receive: (handle, size, consume) => awaitedReceive(handle, Math.max(size, CAPACITY), consume),
+}
