@@ -8,13 +8,14 @@ interface Aim {
   /** At most this, or at least. */
   bound: ['≤' | '≥', number]
   reached(figures: Figures): number
-  /** What the same comes to for the limit in C. */
-  limit?: (figures: Figures) => number
+  /** What the same comes to for the limit in C, and in JavaScript. */
+  limits?: ((figures: Figures) => number)[]
 }
 
 type Figures = (scenario: string, label: string, ...names: string[]) => number
 
-const [OWN, GO, C, FIFO] = ['threadpipe', "Go's io.Pipe", 'the limit, in C', 'kernel FIFO'] as const
+const [OWN, GO, FIFO] = ['threadpipe', "Go's io.Pipe", 'kernel FIFO'] as const
+const [C, JAVASCRIPT] = ['the limit, in C', 'the limit, in JavaScript'] as const
 const [BUFFERED, ROOMY] = ['threadpipe, buffered', 'threadpipe, large buffer'] as const
 const IN_PLACE = ['threadpipe, read in place', 'threadpipe, written in place'] as const
 
@@ -35,20 +36,20 @@ function times(
   ...names: string[]
 ): Aim {
   const ratio = (f: Figures): number => f(scenario, label, ...names) / f(scenario, label, other)
-  return { what, bound, reached: bound[0] === '≤' ? ratio : (f) => 1 / ratio(f) }
+  // Where a contestant is missing its time is infinite, and the ratio none.
+  return { what, bound, reached: bound[0] === '≤' ? ratio : (f) => 1 / (ratio(f) || Number.NaN) }
 }
 
-/** A send beside one of Go; and beside that what C comes to. */
-function besideGo(label: string, bound: number): Aim {
+/** A send beside one of another, and beside that what the limits come to. */
+function beside(other: string, text: string, label: string, bound: number): Aim {
   return {
-    ...times(`a send of ${label}, copied, beside Go's`, ['rendezvous', label, GO], ['≤', bound], OWN),
-    limit: (f) => f('rendezvous', label, C) / f('rendezvous', label, GO),
+    ...times(`a send of ${label}, copied, beside ${text}`, ['rendezvous', label, other], ['≤', bound], OWN),
+    limits: [C, JAVASCRIPT].map((limit) => (f) => f('rendezvous', label, limit) / f('rendezvous', label, other)),
   }
 }
 
-function besideC(label: string, bound: number): Aim {
-  return times(`a send of ${label}, copied, beside C`, ['rendezvous', label, C], ['≤', bound], OWN)
-}
+const besideGo = (label: string, bound: number): Aim => beside(GO, "Go's", label, bound)
+const besideC = (label: string, bound: number): Aim => beside(C, 'C', label, bound)
 
 const WORK = ['4 KiB', '16 KiB', '64 KiB', '1 MiB']
 const READER_AWAITS = ['threadpipe, the reader awaits', 'threadpipe, large buffer, the reader awaits']
@@ -114,6 +115,9 @@ const AIMS: readonly Aim[] = [
   ].map((label): Aim => ({ what: label, bound: ['≤', 1], reached: (f) => f('rest', label, OWN) })),
 ]
 
+/** No limit is known. */
+const NONE: (figures: Figures) => number = () => Number.NaN
+
 /** The table of what is reached. @param folder where the results are filed */
 export function aimsTable(folder: URL): string {
   const results = new Map<string, Result | undefined>()
@@ -125,14 +129,14 @@ export function aimsTable(folder: URL): string {
     const point = resultOf(scenario)?.points.find((point) => point.label === label)
     return Math.min(...(point?.figures ?? []).filter(({ name }) => names.includes(name)).map(({ median }) => median))
   }
-  const rows = AIMS.map(({ what, bound: [sign, bound], reached, limit }) => {
+  const rows = AIMS.map(({ what, bound: [sign, bound], reached, limits = [NONE, NONE] }) => {
     const value = reached(figures)
     const isMet = sign === '≤' ? value <= bound : value >= bound
     const cells = [
       what,
       `${sign} ${bound}`,
       isMet ? text(value) : `**${text(value)}**`,
-      limit ? text(limit(figures)) : '',
+      ...limits.map((limit) => (limit === NONE ? '' : text(limit(figures)))),
     ]
     return `| ${cells.join(' | ')} |`
   })
@@ -140,8 +144,8 @@ export function aimsTable(folder: URL): string {
     'What threadpipe aims at, as ratios of figures of one run. What is not reached stands in bold; [speed.md](../../docs/speed.md) says why. Where there are',
     'several ways to send, the fastest counts.',
     '',
-    '| what | aim | reached | C comes to |',
-    '| --- | ---: | ---: | ---: |',
+    '| what | aim | reached | C comes to | JavaScript comes to |',
+    '| --- | ---: | ---: | ---: | ---: |',
     ...rows,
   ].join('\n')
 }
@@ -156,5 +160,6 @@ function read(file: URL): Result | undefined {
 
 /** Without one of the two contestants there is nothing to say. */
 function text(value: number): string {
-  return Number.isFinite(value) && value > 0 ? value.toPrecision(value >= 100 ? 3 : 2) : '–'
+  if (!Number.isFinite(value)) return '–'
+  return value === 0 ? '0' : value.toPrecision(value >= 100 ? 3 : 2)
 }

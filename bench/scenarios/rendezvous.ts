@@ -1,6 +1,7 @@
 import { between } from '../contestant.ts'
 import { native } from '../native.ts'
 import { bySize, type Scenario } from '../scenario.ts'
+import { limit } from '../transports/limit.ts'
 import { fifo, messagePort, messagePortTransfer } from '../transports/others.ts'
 import { syncMessagePort } from '../transports/packages.ts'
 import { blocking, readInPlace, writtenInPlace } from '../transports/threadpipe.ts'
@@ -17,6 +18,7 @@ export const rendezvous: Scenario = {
     await between(writtenInPlace, size),
     native("Go's io.Pipe", 'go', ['rendezvous', String(size)]),
     native('the limit, in C', 'c', ['rendezvous', String(size)]),
+    await between(limit, size),
     await between(messagePort, size),
     await between(messagePortTransfer, size),
     await between(syncMessagePort, size),

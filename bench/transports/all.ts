@@ -1,3 +1,4 @@
+import { limit } from './limit.ts'
 import { misaligned } from './misaligned.ts'
 import { fifo, messagePort, messagePortTransfer, webStreams } from './others.ts'
 import { ringbuf, syncMessagePort } from './packages.ts'
@@ -29,6 +30,7 @@ export const TRANSPORTS: readonly Transport[] = [
   roomyAwaitedReader,
   parking,
   misaligned,
+  limit,
   messagePort,
   messagePortTransfer,
   webStreams,
