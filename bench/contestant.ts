@@ -130,7 +130,7 @@ function startSide(data: SideData, entry = 'side', transferList: Transferable[] 
   return startThread(entry, data, { transferList })
 }
 
-const ENTRIES = ['side', 'parking-side', 'parked-side', 'rest-side', 'sink']
+const ENTRIES = ['side', 'parking-side', 'parked-side', 'rest-side', 'resting-process', 'sink']
 
 /** Where a thread entry of this folder lies as plain JavaScript. */
 export async function compiledEntry(entry: string): Promise<string> {

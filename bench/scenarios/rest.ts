@@ -1,7 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { pipe } from 'threadpipe'
-import { ask, type Contestant, startThread, stopThreads } from '../contestant.ts'
+import { COMPILED_ARGS } from '../../workers/compile.ts'
+import { ask, type Contestant, compiledEntry, startThread, stopThreads } from '../contestant.ts'
 import type { RestData } from '../rest-side.ts'
 import type { Scenario } from '../scenario.ts'
 import { CAPACITY, handleOf } from '../transports/threadpipe.ts'
@@ -35,8 +37,6 @@ export const rest: Scenario = {
 const NAME = 'threadpipe'
 const PIPES = 10_000
 const WINDOW = 4096
-/** Until threads that have just started are at rest, in ms: V8 collects their garbage once more when they have been idle for 8 s. */
-const SETTLE_MS = 12_000
 /** So much room for young objects that none is collected while they are counted. */
 const ROOM = { maxYoungGenerationSizeMb: 512 }
 const nothing = async (): Promise<void> => {}
@@ -45,20 +45,14 @@ function thread(role: RestData['role'], handle: RestData['handle'], resourceLimi
   return startThread('rest-side', { role, handle: handleOf(handle), size } satisfies RestData, { resourceLimits })
 }
 
-/** Threads that rest: the whole process is measured, so they are there only in the rounds of their contestant. */
+/** Threads that rest, in a process of their own, which is measured as a whole. */
 function blocked(name: string, role: RestData['role']): Contestant {
   return {
     name,
     round: async (ms) => {
-      const { reader, writer } = pipe()
-      // The one at the other end rests in its event loop.
-      const workers = await Promise.all([thread(role, reader), thread('allocating writer', writer)])
-      await delay(Math.min(SETTLE_MS, 2 * ms))
-      const before = process.cpuUsage()
-      await delay(ms)
-      const { user, system } = process.cpuUsage(before)
-      await stopThreads(workers)
-      return ((user + system) / 1000) * (10_000 / Math.max(1, ms))
+      const child = fork(await compiledEntry('resting-process'), [role, String(ms)], { execArgv: COMPILED_ARGS })
+      const [cpuMs] = (await once(child, 'message')) as [number]
+      return cpuMs * (10_000 / Math.max(1, ms))
     },
     stop: nothing,
   }
