@@ -29,11 +29,11 @@ const LONG_LOOK_MS = 2.2 * LOOK_MS
 /** What is long, in ms. */
 const LONG_MS = 5 * LOOK_MS
 /**
- * How often it looks whether threads that are there are still the same, in ms, at first and at last: ever more seldom, for it costs as much as ten
+ * How often it looks whether threads that are there are still the same, in ms, and how much later at most: ever more seldom, for it costs as much as ten
  * looks. Only one that gets the number of a dead one between two looks is taken for it, and the system gives numbers in turn.
  */
 const THOROUGH_MS = 10 * LOOK_MS
-const MAX_THOROUGH_MS = 16 * THOROUGH_MS
+const MAX_PATIENCE_MS = 15 * THOROUGH_MS
 /** A beat may come this much early, in ms: then it looks all the same, not only with the next one. */
 const EARLY_MS = 10
 
@@ -51,8 +51,8 @@ export function lookIsDue(memory: PipeMemory): boolean {
   if (nowMs - memory.lookedMs < LOOK_MS - EARLY_MS) return false
   memory.lookedMs = nowMs
   const nothingNew = !isEnding(memory.words) && allThere(memory)
-  if (nothingNew && nowMs - memory.lookedWellMs < memory.thoroughMs) return false
-  memory.thoroughMs = nothingNew ? Math.min(2 * memory.thoroughMs + THOROUGH_MS, MAX_THOROUGH_MS) : THOROUGH_MS
+  if (nothingNew && nowMs - memory.lookedWellMs - memory.patienceMs < THOROUGH_MS) return false
+  memory.patienceMs = nothingNew ? Math.min(2 * memory.patienceMs + THOROUGH_MS, MAX_PATIENCE_MS) : 0
   memory.lookedWellMs = nowMs
   return true
 }

@@ -24,8 +24,11 @@ import { wake, wakeAll } from './waiting.ts'
  * by itself, after POLL_MS and more, and takes what was reserved for somebody who does not come.
  */
 
-/** How long a thread may go on taking the lock while others wait, in ms: long beside a wake, short beside what a person notices. */
-const TURN_MS = 1
+/**
+ * How long a thread may go on taking the lock while others wait, in ms: short beside what a person notices; long beside a wake, and enough for the system to give a
+ * thread that was woken on a busy core another one. With 1 ms some threads had their turns beside the peer they wait for, and got less than half of an even share.
+ */
+const TURN_MS = 3
 /** How long the lock stays reserved for a waiter that does not come, in ms. */
 const STEAL_MS = 5
 /** How long a waiter sleeps at first before it looks by itself, in ms; twice as long each time, while nothing changes. */

@@ -32,10 +32,10 @@ export interface PipeMemory {
   /** The largest write in place, in bytes. */
   readonly inPlaceBytes: number
   readonly errorBytes: number
-  /** When a wait last looked after the threads that hold the pipe, in ms of this thread's clock; when it did so thoroughly, and for how long it need not again. */
+  /** When a wait last looked after the threads that hold the pipe, in ms of this thread's clock; when it did so thoroughly, and how much later than usual it does again. */
   lookedMs: number
   lookedWellMs: number
-  thoroughMs: number
+  patienceMs: number
 }
 
 export interface PipeSizes {
@@ -121,7 +121,7 @@ function view(buffer: SharedArrayBuffer, sizes: PipeSizes): PipeMemory {
     errorBytes: sizes.errorBytes,
     lookedMs: 0,
     lookedWellMs: 0,
-    thoroughMs: 0,
+    patienceMs: 0,
   }
 }
 
