@@ -15,7 +15,7 @@ import { prepareToPark } from '../src/waiting.ts'
 
 const ONE = 2
 const TWO = 4
-const TURN_MS = 1
+const TURN_MS = 3
 const STEAL_MS = 5
 
 const words = () => new Int32Array(new SharedArrayBuffer(4096))
