@@ -160,11 +160,13 @@ describe.each(KINDS)('$kind', ({ kind }) => {
         words[lock + layout.NEXT_OFFSET] = layout.MAX_QUEUED
       }
       const bytes = 200
+      // Of three threads each, for several turns at the locks.
+      const writesOfEach = 300
       const writes = threads(3).map((thread) => {
         const side = new Side(thread, kind)
         return side.writeAll(
           writer,
-          Array.from({ length: 60 }, () => counting(bytes)),
+          Array.from({ length: writesOfEach }, () => counting(bytes)),
         )
       })
       const reads = threads(3).map((thread) =>
@@ -186,7 +188,7 @@ describe.each(KINDS)('$kind', ({ kind }) => {
       for (const results of await Promise.all(writes)) expect(new Set(results)).toEqual(new Set([bytes]))
       writer.close()
       const got = await Promise.all(reads)
-      expect(got.reduce((sum, { calls }) => sum + calls, 0)).toBe(180)
+      expect(got.reduce((sum, { calls }) => sum + calls, 0)).toBe(3 * writesOfEach)
       expect(got.reduce((sum, { wrong }) => sum + wrong, 0)).toBe(0)
       expect(((words[layout.WRITE_LOCK + layout.ROTATION_OFFSET] as number) - (at - 3)) | 0).toBeGreaterThan(3)
     },
