@@ -115,9 +115,6 @@ const AIMS: readonly Aim[] = [
   ].map((label): Aim => ({ what: label, bound: ['≤', 1], reached: (f) => f('rest', label, OWN) })),
 ]
 
-/** No limit is known. */
-const NONE: (figures: Figures) => number = () => Number.NaN
-
 /** The table of what is reached. @param folder where the results are filed */
 export function aimsTable(folder: URL): string {
   const results = new Map<string, Result | undefined>()
@@ -129,14 +126,14 @@ export function aimsTable(folder: URL): string {
     const point = resultOf(scenario)?.points.find((point) => point.label === label)
     return Math.min(...(point?.figures ?? []).filter(({ name }) => names.includes(name)).map(({ median }) => median))
   }
-  const rows = AIMS.map(({ what, bound: [sign, bound], reached, limits = [NONE, NONE] }) => {
+  const rows = AIMS.map(({ what, bound: [sign, bound], reached, limits }) => {
     const value = reached(figures)
     const isMet = sign === '≤' ? value <= bound : value >= bound
     const cells = [
       what,
       `${sign} ${bound}`,
       isMet ? text(value) : `**${text(value)}**`,
-      ...limits.map((limit) => (limit === NONE ? '' : text(limit(figures)))),
+      ...(limits?.map((limit) => text(limit(figures))) ?? ['', '']),
     ]
     return `| ${cells.join(' | ')} |`
   })
