@@ -51,7 +51,12 @@ function blocked(name: string, role: RestData['role']): Contestant {
     name,
     round: async (ms) => {
       const child = fork(await compiledEntry('resting-process'), [role, String(ms)], { execArgv: COMPILED_ARGS })
-      const [cpuMs] = (await once(child, 'message')) as [number]
+      let cpuMs = Number.NaN
+      child.once('message', (ms: number) => {
+        cpuMs = ms
+      })
+      const [code, signal] = await once(child, 'exit')
+      if (Number.isNaN(cpuMs)) throw new Error(`The process of ${name} ended with ${code ?? signal} and no figure`)
       return cpuMs * (10_000 / Math.max(1, ms))
     },
     stop: nothing,
