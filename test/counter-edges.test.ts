@@ -161,7 +161,7 @@ describe.each(KINDS)('$kind', ({ kind }) => {
       }
       const bytes = 200
       // Of three threads each, for several turns at the locks.
-      const writesOfEach = 300
+      const writesOfEach = 2000
       const writes = threads(3).map((thread) => {
         const side = new Side(thread, kind)
         return side.writeAll(
