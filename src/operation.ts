@@ -47,7 +47,7 @@ export const LENDING = 4
 const GONE = 5
 type Phase = typeof QUEUED | typeof ENTERED | typeof MOVING | typeof ENDING | typeof LENDING | typeof GONE
 
-const NOTHING: Uint8Array = new Uint8Array(0)
+export const NOTHING: Uint8Array = new Uint8Array(0)
 
 const SIDES = {
   writer: { lock: WRITE_LOCK, slot: WRITER_EVENT, bytes: WRITTEN, calls: WRITES },

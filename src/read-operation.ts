@@ -2,13 +2,11 @@ import { platform } from '#platform'
 import { WRITE_LOCK } from './layout.ts'
 import type { Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
-import { Operation } from './operation.ts'
+import { NOTHING, Operation } from './operation.ts'
 import { Views } from './views.ts'
 
 /** Makes the target of a read once it is known how many bytes there are to take: the read of an iterator. */
 export type MakeTarget = (offered: number) => Uint8Array
-
-const NOTHING: Uint8Array = new Uint8Array(0)
 
 /** A read of either kind of pipe: where it puts its bytes. */
 export abstract class ReadOperation extends Operation {

@@ -21,7 +21,7 @@ import {
   TAKING,
   WRITER_EVENT,
 } from './layout.ts'
-import { BLOCKED, ENTERED, FINISHED, LENDING, MOVING } from './operation.ts'
+import { ENTERED, LENDING, MOVING, NOTHING } from './operation.ts'
 import { ReadOperation } from './read-operation.ts'
 import { CHUNK_BYTES } from './rendezvous-write.ts'
 import { SHORT_SPINS, spin, wake } from './waiting.ts'
@@ -42,8 +42,9 @@ export class RendezvousRead extends ReadOperation {
   /** The shared count of bytes taken out of the window. */
   #drained = 0
 
-  protected meet(handoff = Atomics.load(this.words, HANDOFF)): boolean {
+  protected meet(): boolean {
     const { words, memory } = this
+    const handoff = Atomics.load(words, HANDOFF)
     if ((handoff & ENDED) !== 0) return this.end()
     switch (handoff & STATE) {
       case OFFERED:
@@ -83,10 +84,12 @@ export class RendezvousRead extends ReadOperation {
   override start(target: Uint8Array): boolean {
     this.begin(target)
     if (!this.enterAtOnce()) return this.step()
-    if (this.meet()) return FINISHED
-    if (this.phase !== ENTERED) return BLOCKED
-    const handoff = spin(this.words, HANDOFF, this.seen, SHORT_SPINS)
-    return handoff === this.seen ? BLOCKED : this.meet(handoff)
+    const { words } = this
+    let handoff = Atomics.load(words, HANDOFF)
+    if ((handoff & (STATE | ENDED)) === IDLE) handoff = spin(words, HANDOFF, handoff, SHORT_SPINS)
+    if ((handoff & (STATE | ENDED)) !== OFFERED || !this.#takeWhole(handoff)) return this.meet()
+    this.bytes = NOTHING
+    return this.finishAtOnce()
   }
 
   /**

@@ -27,7 +27,7 @@ import {
   WRITER_EVENT,
 } from './layout.ts'
 import { ownerOf } from './lock.ts'
-import { BLOCKED, ENDING, ENTERED, FINISHED, MOVING } from './operation.ts'
+import { ENDING, ENTERED, type FINISHED, MOVING, NOTHING } from './operation.ts'
 import { SHORT_SPINS, spin, wake } from './waiting.ts'
 import { WriteOperation } from './write-operation.ts'
 
@@ -68,19 +68,47 @@ export class RendezvousWrite extends WriteOperation {
     // A writer before us cut its match short; its reader has yet to notice.
     if ((handoff & STATE) === CUT) return this.block(HANDOFF, handoff, WRITER_EVENT)
     if ((handoff & STATE) !== IDLE) throw this.corrupt('the handoff word of a writer about to offer', handoff)
-    if (this.#committed) return this.#offer(handoff)
+    if (this.#committed) return this.#offerFilled(handoff)
     if (!this.intact) throw this.detached()
     this.#started = this.#startCount()
     this.#filled = 0
     this.#drained = 0
-    this.#lentEndedAtMs = 0
     if (this.lending) return this.lend(this.#started & this.memory.mask, this.length)
     this.#fill()
-    return this.#offer(handoff)
+    return this.#offerFilled(handoff)
   }
 
-  /** IDLE → OFFERED, with what has been filled. */
-  #offer(handoff: number): boolean {
+  /** A short write that is soon taken, in one go; any other as the steps have it. */
+  override start(source: Uint8Array): boolean {
+    this.begin(source)
+    if (!this.enterAtOnce()) return this.step()
+    const { words, memory } = this
+    const handoff = words[HANDOFF] as number
+    const n = this.length
+    if (n >= ROTATING_BYTES || n > memory.mask >> 2 || (handoff & (STATE | ENDED)) !== IDLE) return this.meet()
+    this.#started = 0
+    this.#drained = 0
+    this.#filled = n
+    platform.copy(memory.window, 0, source, 0, n)
+    const offered = this.#offer(handoff)
+    if (offered === handoff) return this.end()
+    const answer = spin(words, HANDOFF, offered, SHORT_SPINS) // edge: taken
+    if ((answer & STATE) !== IDLE) return this.move()
+    this.moved = n
+    this.bytes = NOTHING
+    return this.finishAtOnce()
+  }
+
+  /** Offers what has been filled, and goes on. */
+  #offerFilled(handoff: number): boolean {
+    const offered = this.#offer(handoff)
+    if (offered === handoff) return this.end()
+    // No look at the word yet: that would only take its cache line from the reader.
+    return this.#filled === this.length ? this.block(HANDOFF, offered, WRITER_EVENT) : this.move()
+  }
+
+  /** IDLE → OFFERED. @returns the word; the one from before if an end has come */
+  #offer(handoff: number): number {
     const { words } = this
     const { floats, mask, short, window } = this.memory
     if (this.length <= SHORT_BYTES) platform.copy(short, 0, window, this.#started & mask, this.length)
@@ -91,22 +119,10 @@ export class RendezvousWrite extends WriteOperation {
     floats[LEFT] = this.length
     const offered = (inState(handoff, OFFERED) + ONE_OFFER) | 0
     // edge: offered
-    if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return this.end()
+    if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return handoff
     this.phase = MOVING
     wake(words, READER_EVENT) // tells the waiting reader: an offer is there
-    // No look at the word yet: that would only take its cache line from the reader.
-    return this.#filled === this.length ? this.block(HANDOFF, offered, WRITER_EVENT) : this.move()
-  }
-
-  /** A write that is whole in the window at once, and soon taken, in one go; any other as the steps have it. */
-  override start(source: Uint8Array): boolean {
-    this.begin(source)
-    if (!this.enterAtOnce()) return this.step()
-    if (this.meet()) return FINISHED
-    if (this.phase !== MOVING || this.watch !== HANDOFF) return BLOCKED
-    const handoff = spin(this.words, HANDOFF, this.seen, SHORT_SPINS) // edge: taken
-    if (handoff === this.seen) return BLOCKED
-    return (handoff & STATE) === IDLE ? this.#finishWhole(handoff) : this.move()
+    return offered
   }
 
   #finishWhole(handoff: number): typeof FINISHED {
@@ -175,6 +191,7 @@ export class RendezvousWrite extends WriteOperation {
   override begin(source: Uint8Array): void {
     super.begin(source)
     this.#committed = false
+    this.#lentEndedAtMs = 0
   }
 
   cut(force: boolean): boolean {

@@ -16,9 +16,10 @@ export class Views {
   readonly #placeBits: number
   /** By place. Made once a size has come twice: most pipes never need it. */
   #views: Uint8Array[] | undefined
-  #short: Uint8Array | undefined
+  /** The last part that was asked for, and its view if that is kept. */
   #lastPosition = 0
   #lastBytes = 0
+  #last: Uint8Array | undefined
 
   constructor(memory: PipeMemory) {
     this.#memory = memory
@@ -28,22 +29,27 @@ export class Views {
   /** @returns a view of `n` bytes from a position on, or undefined where none is needed, or none kept */
   of(position: number, n: number): Uint8Array | undefined {
     if (n <= platform.viewlessBytes) return undefined
-    const { buffer, window } = this.#memory
-    const start = window.byteOffset + position
+    const isSame = n === this.#lastBytes && position === this.#lastPosition
+    if (isSame && this.#last !== undefined) return this.#last
     const isShort = n >> this.#placeBits === 0
-    const kept = isShort ? this.#short : this.#views?.[position >> this.#placeBits]
-    if (kept !== undefined && kept.byteOffset === start && kept.length === n) return kept
-    const isAgain = n === this.#lastBytes && (!isShort || position === this.#lastPosition)
+    const isAgain = isSame || (n === this.#lastBytes && !isShort)
     this.#lastBytes = n
     this.#lastPosition = position
-    if (!isAgain) return undefined
-    const view = new Uint8Array(buffer, start, n)
-    if (isShort) {
-      this.#short = view
+    const { buffer, window } = this.#memory
+    const start = window.byteOffset + position
+    const place = position >> this.#placeBits
+    const kept = isShort ? undefined : this.#views?.[place]
+    if (kept !== undefined && kept.byteOffset === start && kept.length === n) {
+      this.#last = kept
+    } else if (isAgain) {
+      this.#last = new Uint8Array(buffer, start, n)
+      if (!isShort) {
+        this.#views ??= new Array((this.#memory.mask >> this.#placeBits) + 1)
+        this.#views[place] = this.#last
+      }
     } else {
-      this.#views ??= new Array((this.#memory.mask >> this.#placeBits) + 1)
-      this.#views[position >> this.#placeBits] = view
+      this.#last = undefined
     }
-    return view
+    return this.#last
   }
 }

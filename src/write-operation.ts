@@ -2,14 +2,14 @@ import { platform } from '#platform'
 import { READ_LOCK } from './layout.ts'
 import type { Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
-import { Operation } from './operation.ts'
+import { NOTHING, Operation } from './operation.ts'
 
-const NOTHING: readonly Uint8Array[] = []
+const NO_PIECES: readonly Uint8Array[] = []
 
 /** A write of either kind of pipe: what it takes its bytes from. */
 export abstract class WriteOperation extends Operation {
   /** The pieces of a `writev`; the one piece of a write is `bytes`. */
-  #pieces = NOTHING
+  #pieces = NO_PIECES
   #piece = 0
   #pieceStart = 0
   /** A write in place: its caller fills `lent`, and commits. */
@@ -21,13 +21,13 @@ export abstract class WriteOperation extends Operation {
 
   override begin(source: Uint8Array): void {
     super.begin(source)
-    this.#pieces = NOTHING
+    this.#pieces = NO_PIECES
     this.lending = false
   }
 
   /** Begins one write of many pieces. */
   beginPieces(pieces: readonly Uint8Array[]): void {
-    this.begin(pieces.length > 0 ? (pieces[0] as Uint8Array) : new Uint8Array(0))
+    this.begin(pieces.length > 0 ? (pieces[0] as Uint8Array) : NOTHING)
     this.#pieces = pieces
     this.#piece = 0
     this.#pieceStart = 0
@@ -36,7 +36,7 @@ export abstract class WriteOperation extends Operation {
 
   /** Begins a write in place: FINISHED means that `lent` can be filled; `commit` goes on. */
   beginLending(size: number): void {
-    this.begin(new Uint8Array(0))
+    this.begin(NOTHING)
     this.lending = true
     this.length = size
   }
@@ -54,14 +54,14 @@ export abstract class WriteOperation extends Operation {
 
   /** Whether the source is still as long as it was when the write began. */
   protected get intact(): boolean {
-    if (this.#pieces === NOTHING) return this.bytes.length === this.length || this.lending
+    if (this.#pieces === NO_PIECES) return this.bytes.length === this.length || this.lending
     return this.#pieces.reduce((sum, { length }) => sum + length, 0) === this.length
   }
 
   /** Copies `n` bytes, from `offset` of the source on, to a position of the ring where there is room in one piece. */
   protected copyIn(position: number, offset: number, n: number): void {
     const { window } = this.memory
-    if (this.#pieces === NOTHING) {
+    if (this.#pieces === NO_PIECES) {
       platform.copy(window, position, this.bytes, offset, n)
       return
     }
@@ -80,6 +80,6 @@ export abstract class WriteOperation extends Operation {
 
   protected override forget(): void {
     super.forget()
-    this.#pieces = NOTHING
+    this.#pieces = NO_PIECES
   }
 }

@@ -243,12 +243,12 @@ export const MUTANTS: readonly Mutant[] = [
     floats[LEFT] = this.length
     const offered = (inState(handoff, OFFERED) + ONE_OFFER) | 0
     // edge: offered
-    if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return this.end()
+    if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return handoff
 `,
     replace: `    words[FILLED] = (this.#started + this.#filled) | 0
     words[PARTLY_TAKEN] = 0
     const offered = (inState(handoff, OFFERED) + ONE_OFFER) | 0
-    if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return this.end()
+    if (Atomics.compareExchange(words, HANDOFF, handoff, offered) !== handoff) return handoff
     floats[LEFT] = this.length
 `,
     scenario: ONE_ON_ONE,
@@ -344,8 +344,32 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'return this.#filled === this.length ? this.block(HANDOFF, offered, WRITER_EVENT) : this.move()',
     replace:
       'if (this.#filled === this.length) {\n      this.moved = this.length\n      return this.finish()\n    }\n    return this.move()',
-    scenario: ONE_ON_ONE,
+    scenario: 'a write that starts amid the window is withdrawn at its time-out, and the next is whole',
     bound: 0,
+  },
+  {
+    name: 'a short write takes any answer for the last one',
+    file: 'rendezvous-write.ts',
+    find: '    if ((answer & STATE) !== IDLE) return this.move()\n',
+    replace: '',
+    scenario: 'spinning 1 × 1',
+    bound: 2,
+  },
+  {
+    name: 'a short write is offered to a pipe that has ended',
+    file: 'rendezvous-write.ts',
+    find: '    if (offered === handoff) return this.end()\n    const answer',
+    replace: '    const answer',
+    scenario: 'spinning 1 × 1',
+    bound: 2,
+  },
+  {
+    name: 'a read takes what was offered before the end',
+    file: 'rendezvous-read.ts',
+    find: 'if ((handoff & (STATE | ENDED)) !== OFFERED ||',
+    replace: 'if ((handoff & STATE) !== OFFERED ||',
+    scenario: 'spinning 1 × 1, closed by a third',
+    bound: 2,
   },
   {
     name: 'a read gives no more than the window holds',

@@ -7,6 +7,12 @@ export const SPINNING: readonly Scenario[] = [
     parts: [(a) => a.writeSync(0, 5), (a) => a.readAllSync(4), (a) => a.close('writer')],
     errors: [CLOSED],
   },
+  {
+    name: 'spinning 1 × 1, closed by a third',
+    spins: true,
+    parts: [(a) => a.writeSync(0, 3), (a) => void a.readSync(4), (a) => a.close('writer')],
+    errors: [CLOSED],
+  },
   { name: 'spinning 2 × 1', spins: true, parts: [(a) => a.writeSync(0, 3), (a) => a.writeSync(1, 2), readTwice] },
   {
     name: 'spinning 1 × 1, larger than the window',
