@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { type Transferable, Worker, type WorkerOptions } from 'node:worker_threads'
-import { COMPILED_ARGS, type Compiled, compile } from '../workers/compile.ts'
+import { type Compiled, compile } from '../workers/compile.ts'
 import type { Alone, SideData } from './side.ts'
 import type { Transport } from './transports/transport.ts'
 
@@ -134,13 +134,17 @@ const ENTRIES = ['side', 'parking-side', 'parked-side', 'rest-side', 'resting-pr
 
 /** Where a thread entry of this folder lies as plain JavaScript. */
 export async function compiledEntry(entry: string): Promise<string> {
-  compiled ??= compile('bench', [...ENTRIES.map((name) => `bench/${name}.ts`), 'src/index.ts'])
+  compiled ??= compile(
+    'bench',
+    ENTRIES.map((name) => `bench/${name}.ts`),
+    'published',
+  )
   return fileURLToPath(new URL(`bench/${entry}.js`, (await compiled).root))
 }
 
 /** Starts a thread entry of this folder, compiled. @returns it once it has said that it is ready */
 export async function startThread(entry: string, workerData: unknown, options: WorkerOptions = {}): Promise<Worker> {
-  const worker = new Worker(await compiledEntry(entry), { workerData, execArgv: COMPILED_ARGS, ...options })
+  const worker = new Worker(await compiledEntry(entry), { workerData, execArgv: [], ...options })
   await once(worker, 'message')
   return worker
 }

@@ -20,7 +20,7 @@ const MAX_STEPS = 1024
 /** How long calls that never need to wait may keep the event loop from turning, in ms. */
 const MAX_TURN_MS = 5
 /** The longest delay that timers take. */
-const MAX_TIMER_MS = 2 ** 31 - 1
+const MAX_TIMER_MS = 0x7fff_ffff
 
 interface Pending {
   readonly operation: Operation

@@ -24,10 +24,18 @@ export interface PipeHandle {
   readonly half: Half
 }
 
-const encoder = new TextEncoder()
+const encoder = /* @__PURE__ */ new TextEncoder()
 
-const typedArray: Uint8Array = Object.getPrototypeOf(Uint8Array.prototype)
-const typedArrayTag = Object.getOwnPropertyDescriptor(typedArray, Symbol.toStringTag)?.get
+const typedArray = /* @__PURE__ */ typedArrayPrototype()
+const typedArrayTag = /* @__PURE__ */ getterOf(typedArray, Symbol.toStringTag)
+
+function typedArrayPrototype(): Uint8Array {
+  return Object.getPrototypeOf(Uint8Array.prototype)
+}
+
+function getterOf(prototype: object, key: PropertyKey): (() => unknown) | undefined {
+  return Object.getOwnPropertyDescriptor(prototype, key)?.get
+}
 
 /** Tells a typed array, also one of another realm, from a DataView. */
 function isTypedArray(view: ArrayBufferView): boolean {
@@ -110,10 +118,11 @@ export function memoryOf(handle: PipeHandle, half: Half): SharedArrayBuffer {
 }
 
 /** Undefined where there is no shared memory: in web pages that are not isolated. */
-const sharedLength =
-  typeof SharedArrayBuffer === 'function'
-    ? Object.getOwnPropertyDescriptor(SharedArrayBuffer.prototype, 'byteLength')?.get
-    : undefined
+const sharedLength = /* @__PURE__ */ sharedLengthGetter()
+
+function sharedLengthGetter(): (() => unknown) | undefined {
+  return typeof SharedArrayBuffer === 'function' ? getterOf(SharedArrayBuffer.prototype, 'byteLength') : undefined
+}
 
 /** Tells shared memory, also that of another realm, from objects that only say so. */
 function isShared(value: unknown): boolean {

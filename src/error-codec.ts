@@ -43,8 +43,8 @@ const BUILT_IN: Record<string, new (message: string) => Error> = {
 }
 
 const CARRIED_APART = new Set(['name', 'message', 'stack', 'cause'])
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+const encoder = /* @__PURE__ */ new TextEncoder()
+const decoder = /* @__PURE__ */ new TextDecoder()
 
 /** Tells an error from other values, also one of another realm. */
 export function isError(value: unknown): value is Error {

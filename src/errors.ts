@@ -35,22 +35,26 @@ export class PipeError extends Error {
   }
 
   static {
-    // On the prototype, as built-in errors have it: an own `name` would be one more thing to carry.
-    Object.defineProperty(PipeError.prototype, 'name', { value: 'PipeError', configurable: true, writable: true })
+    named('PipeError', PipeError)
   }
 }
 
 /** What an operation that was cancelled through its `signal` throws: named and coded as Node names its own. */
-class AbortError extends Error {
-  readonly code = 'ABORT_ERR'
+const AbortError = /* @__PURE__ */ named(
+  'AbortError',
+  class AbortError extends Error {
+    readonly code = 'ABORT_ERR'
 
-  constructor(message: string, cause: unknown) {
-    super(message, { cause })
-  }
+    constructor(message: string, cause: unknown) {
+      super(message, { cause })
+    }
+  },
+)
 
-  static {
-    Object.defineProperty(AbortError.prototype, 'name', { value: 'AbortError', configurable: true, writable: true })
-  }
+/** Names the errors of a class, on the prototype, as built-in ones have it: an own `name` would be one more thing to carry. */
+function named<C extends { readonly prototype: Error }>(name: string, type: C): C {
+  Object.defineProperty(type.prototype, 'name', { value: name, configurable: true, writable: true })
+  return type
 }
 
 /** A half of a pipe, by name. */

@@ -15,8 +15,12 @@ import type { Operation } from './operation.ts'
 import { type PipeStats, readStats } from './stats.ts'
 
 /** Who this thread's operations are, as owners of locks. */
-const BLOCKING_OWNER = ownerIdentity(platform.thread, false)
-const AWAITING_OWNER = ownerIdentity(platform.thread, true)
+const BLOCKING_OWNER = /* @__PURE__ */ ownerHere(false)
+const AWAITING_OWNER = /* @__PURE__ */ ownerHere(true)
+
+function ownerHere(awaited: boolean): number {
+  return ownerIdentity(platform.thread, awaited)
+}
 
 /** The handle of a pipe that this thread has just made, and not been given. */
 export class MadeHandle<H extends Half> implements PipeHandle {

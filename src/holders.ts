@@ -36,7 +36,12 @@ import type { PipeMemory } from './memory.ts'
 const HOLDERS = { writer: WRITER_HOLDERS, reader: READER_HOLDERS } as const
 const UNLISTED = { writer: WRITER_UNLISTED, reader: READER_UNLISTED } as const
 /** What this thread takes a slot by: should it die before it has said more, that is enough to see it. */
-const IDENTITY = holderIdentity(platform.system?.id ?? -platform.thread, platform.system?.start ?? 0)
+const IDENTITY = /* @__PURE__ */ ownIdentity()
+
+function ownIdentity(): bigint {
+  const { system, thread } = platform
+  return holderIdentity(system?.id ?? -thread, system?.start ?? 0)
+}
 
 /** Enters this thread as a holder of a half; `uses` if it is going to move bytes, not only to give the half to others. */
 export function enterHolder(memory: PipeMemory, half: Half, uses: boolean): void {

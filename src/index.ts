@@ -11,16 +11,23 @@
  * ```
  * @module threadpipe
  */
-export type { AsyncWaitOptions, PipeHandle, WaitOptions } from './checks.ts'
-export { PipeError, type PipeErrorCode } from './errors.ts'
-export type { Fill, Use } from './in-place.ts'
 export {
+  type AsyncWaitOptions,
   copy,
   copyBuffer,
   copyBufferSync,
   copyN,
   copyNSync,
   copySync,
+  type Fill,
+  PipeError,
+  type PipeErrorCode,
+  type PipeHandle,
+  type PipeOptions,
+  PipeReader,
+  type PipeStats,
+  PipeWriter,
+  pipe,
   type Reader,
   type ReaderFrom,
   type ReaderFromSync,
@@ -31,12 +38,10 @@ export {
   readAtLeastSync,
   readFull,
   readFullSync,
+  type Use,
+  type WaitOptions,
   type Writer,
   type WriterSync,
   type WriterTo,
   type WriterToSync,
-} from './io.ts'
-export { type PipeOptions, pipe } from './pipe.ts'
-export { PipeReader } from './reader.ts'
-export type { PipeStats } from './stats.ts'
-export { PipeWriter } from './writer.ts'
+} from './core.ts'

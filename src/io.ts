@@ -58,7 +58,7 @@ const BUFFER_BYTES = 32 * 1024
 /** What `readAll` begins with; it doubles from there. */
 const FIRST_READ_BYTES = 512
 
-const encoder = new TextEncoder()
+const encoder = /* @__PURE__ */ new TextEncoder()
 
 /** Calls to be made one after the other; each gives a count of bytes, or null for the end. */
 type Calls<T> = Generator<() => unknown, T, unknown>

@@ -99,8 +99,9 @@
 
 /** Bytes of one cache line: what alignment and spacing are counted in. */
 const LINE_BYTES = 64
-const WORDS_PER_LINE = LINE_BYTES / Int32Array.BYTES_PER_ELEMENT
-const FLOATS_PER_LINE = LINE_BYTES / Float64Array.BYTES_PER_ELEMENT
+const WORDS_PER_LINE = 16
+const FLOATS_PER_LINE = 8
+const WORD_BYTES = 4
 
 /** "tpip" in little-endian bytes. */
 export const MAGIC_VALUE = 0x70697074
@@ -124,7 +125,7 @@ export const PAD_BYTES = 1 * WORDS_PER_LINE + 8
 export const STARTED = 1 * WORDS_PER_LINE + 11
 export const LEFT = 1 * FLOATS_PER_LINE + 2
 /** Where the bytes of a short write stand once more, so that they come with the cache line of the offer: the offset in bytes. */
-export const SHORT_AT = (1 * WORDS_PER_LINE + 9) * Int32Array.BYTES_PER_ELEMENT
+export const SHORT_AT = (1 * WORDS_PER_LINE + 9) * WORD_BYTES
 /** The most bytes that a short write has. Longer ones would have room, too, but are copied sooner once than wait for one cache line less. */
 export const SHORT_BYTES = 8
 
@@ -276,7 +277,7 @@ export const FREE = 0
  * Set beside the owner, or alone if there is none: whoever gives the lock up looks who waits for that. It is set before anybody sleeps, and taken away only
  * by one that then looks once more.
  */
-export const WATCHED = 2 ** 30
+export const WATCHED = 0x4000_0000
 
 /** The identity under which an operation of a thread owns a lock. */
 export function ownerIdentity(thread: number, awaited: boolean): number {

@@ -25,7 +25,7 @@ const LOCK = { writer: WRITE_LOCK, reader: READ_LOCK } as const
 /** How long a wait lasts before it looks after the others, and how often it does, in ms: well within the 250 that C28 gives. */
 export const LOOK_MS = BEAT_MS
 /** Who blocks for long does so less often, in ms: each look wakes a core. Still within the 250, with time for the wake and for the system to forget a thread. */
-const LONG_LOOK_MS = 2.2 * LOOK_MS
+const LONG_LOOK_MS = 220
 /** What is long, in ms. */
 const LONG_MS = 5 * LOOK_MS
 /**
@@ -33,7 +33,7 @@ const LONG_MS = 5 * LOOK_MS
  * looks. Only one that gets the number of a dead one between two looks is taken for it, and the system gives numbers in turn.
  */
 const THOROUGH_MS = 10 * LOOK_MS
-const MAX_PATIENCE_MS = 15 * THOROUGH_MS
+const MAX_PATIENCE_MS = 15_000
 /** A beat may come this much early, in ms: then it looks all the same, not only with the next one. */
 const EARLY_MS = 10
 

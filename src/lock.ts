@@ -40,7 +40,8 @@ const QUIET_MS = TURN_MS
 /** Tries to change a word that others change, too: far more than can fail where each is a step of some other thread's call. */
 const MAX_TRIES = 64
 const NO_PLACE = -1
-const ALL_PLACES = 2 ** MAX_QUEUED - 1
+/** A bit for each of the MAX_QUEUED places. */
+const ALL_PLACES = 0x7fff_ffff
 
 /** What one half in one thread knows of its lock: which rotation it has a turn in, and since when others wait. */
 export class Turn {

@@ -45,10 +45,10 @@ export interface PipeSizes {
 }
 
 /** The largest size of a window or a capacity: 1 GiB. Also keeps differences of 32-bit counts unambiguous. */
-export const MAX_WINDOW = 2 ** 30
+export const MAX_WINDOW = 0x4000_0000
 /** The least room for an error: its class, name, code and some words. */
 export const MIN_ERROR_BYTES = 128
-export const MAX_ERROR_BYTES = 2 ** 24
+export const MAX_ERROR_BYTES = 0x100_0000
 
 /** Makes the memory of a new pipe. @throws TypeError where there is no shared memory, RangeError where there is not so much */
 export function createMemory(sizes: PipeSizes): PipeMemory {

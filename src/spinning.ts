@@ -15,7 +15,7 @@ import { SHORT_SPINS, spin } from './waiting.ts'
 /** The longest spin but for that: so a wait never costs more than twice the best choice. */
 export const MAX_SPINS = 16_384
 /** Some ms. */
-const APART_SPINS = 2 ** 19
+const APART_SPINS = 0x8_0000
 /** Waits that begin within this time, in ms, spin so long, while that pays: the other thread has to come to do so meanwhile. */
 const APART_MS = 10
 /** A call that has less time left than this, in ms, does not. */
@@ -35,7 +35,7 @@ let patience = FIRST_PATIENCE
 let shortParks = 0
 let apartUntilMs = 0
 let parkedUntilMs = 0
-let crowdedMs = Number.NEGATIVE_INFINITY
+let crowdedMs = -CROWDED_MS
 
 /** Spins for as long as it is worth, with so much time left. @returns whether what the operation waits for has changed */
 export function spinBeforeParking(operation: Operation, leftMs: number): boolean {

@@ -16,7 +16,7 @@ import { PARKED_OFFSET } from './layout.ts'
  */
 
 /** Whether there is a core for the other side while this thread spins. */
-export const CAN_SPIN = platform.parallelism > 1
+export const CAN_SPIN = /* @__PURE__ */ maySpin()
 /** A wait that ends within so many looks, about a microsecond, is not worth reading a clock for. */
 export const SHORT_SPINS = CAN_SPIN ? 128 : 0
 
@@ -25,6 +25,10 @@ export const SHORT_SPINS = CAN_SPIN ? 128 : 0
  * one would not wait.
  */
 export const CAN_BLOCK = /* @__PURE__ */ mayBlock()
+
+function maySpin(): boolean {
+  return platform.parallelism > 1
+}
 
 function mayBlock(): boolean {
   try {

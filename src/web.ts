@@ -12,10 +12,7 @@
  * ```
  * @module threadpipe/web
  */
-import { bytesOf, checkHalf, describe } from './checks.ts'
-import { isError } from './error-codec.ts'
-import type { PipeReader } from './reader.ts'
-import type { PipeWriter } from './writer.ts'
+import { bytesOf, checkHalf, describe, isError, type PipeReader, type PipeWriter } from './core.ts'
 
 /** The target of one read of a stream whose consumer brings none, in bytes. */
 const CHUNK_BYTES = 64 * 1024

@@ -430,6 +430,8 @@ describe('C32: looking never waits', () => {
     const write = new Side(thread(), 'blocking').write(writer, 'abcdef')
     await until(() => writer.stats().writerParks > 0)
     expect(await new Side(thread(), 'blocking').read(reader, 2)).toEqual(new TextEncoder().encode('ab'))
+    // It was woken for what was taken, and sleeps on.
+    await until(() => writer.stats().writerParks > 1)
     const seen = await thread().run(({ PipeReader }, { handle }) => PipeReader.from(handle).stats(), {
       handle: handleOf(reader),
     })

@@ -13,18 +13,26 @@ export interface Compiled {
   remove(): void
 }
 
-/** What threads and processes that run it are started with. */
+/** What threads and processes that run it are started with, where `threadpipe` is compiled, too. */
 export const COMPILED_ARGS = ['--conditions=threadpipe-source']
 
 const ROOT = new URL('../', import.meta.url)
 const path = (name: string, base: URL = ROOT): string => fileURLToPath(new URL(name, base))
 
-/** Compiles `entries` of this package, and all that they import. Types are not checked. */
-export async function compile(name: string, entries: readonly string[]): Promise<Compiled> {
+/**
+ * Compiles `entries` of this package, and all that they import. Types are not checked.
+ *
+ * @param threadpipe what they get as `threadpipe`: its source, compiled too; or what is published, as `npm run build` has made it
+ */
+export async function compile(
+  name: string,
+  entries: readonly string[],
+  threadpipe: 'source' | 'published' = 'source',
+): Promise<Compiled> {
   const root = new URL(`out/${name}-${process.pid}/`, ROOT)
   mkdirSync(root, { recursive: true })
   await compileTree(ROOT, entries, root)
-  writeManifest(root)
+  if (threadpipe === 'source') writeManifest(root)
   return {
     root,
     remove: () => rmSync(root, { recursive: true, force: true }),

@@ -2,7 +2,6 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { pipe } from 'threadpipe'
-import { COMPILED_ARGS } from '../../workers/compile.ts'
 import { ask, type Contestant, compiledEntry, startThread, stopThreads } from '../contestant.ts'
 import type { RestData } from '../rest-side.ts'
 import type { Scenario } from '../scenario.ts'
@@ -50,7 +49,7 @@ function blocked(name: string, role: RestData['role']): Contestant {
   return {
     name,
     round: async (ms) => {
-      const child = fork(await compiledEntry('resting-process'), [role, String(ms)], { execArgv: COMPILED_ARGS })
+      const child = fork(await compiledEntry('resting-process'), [role, String(ms)], { execArgv: [] })
       let cpuMs = Number.NaN
       child.once('message', (ms: number) => {
         cpuMs = ms

@@ -1,8 +1,6 @@
 import { read, readSync, write, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
-import { bytesOf, describe } from '../checks.ts'
-import { sayProgress } from '../errors.ts'
-import type { Reader, ReaderSync, Writer, WriterSync } from '../io.ts'
+import { bytesOf, describe, type Reader, type ReaderSync, sayProgress, type Writer, type WriterSync } from '../core.ts'
 
 /** A file descriptor to read from, blocking and awaited. */
 export interface FileReader extends ReaderSync, Reader {

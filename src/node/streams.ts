@@ -1,8 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { Readable, type ReadableOptions, Writable, type WritableOptions } from 'node:stream'
-import { checkHalf } from '../checks.ts'
-import type { PipeReader } from '../reader.ts'
-import type { PipeWriter } from '../writer.ts'
+import { checkHalf, type PipeReader, type PipeWriter } from '../core.ts'
 
 /** The target of one read of a stream, in bytes. */
 const CHUNK_BYTES = 64 * 1024

@@ -1,11 +1,15 @@
 import type { Worker } from 'node:worker_threads'
-import { checkHalf, checkObject, describe } from '../checks.ts'
-import { endExited } from '../ending.ts'
-import { noteExit } from '../holders.ts'
-import { openMemory } from '../memory.ts'
+import {
+  checkHalf,
+  checkObject,
+  describe,
+  endExited,
+  noteExit,
+  openMemory,
+  type PipeReader,
+  type PipeWriter,
+} from '../core.ts'
 import { threadNumber } from '../platform/node.ts'
-import type { PipeReader } from '../reader.ts'
-import type { PipeWriter } from '../writer.ts'
 
 /** What a worker's `threadId` is once it has exited. */
 const EXITED = -1

@@ -1,7 +1,4 @@
-import { describe } from '../checks.ts'
-import { PipeError } from '../errors.ts'
-import { PipeReader } from '../reader.ts'
-import { PipeWriter } from '../writer.ts'
+import { describe, PipeError, PipeReader, PipeWriter } from '../core.ts'
 import { loadFunction } from './modules.ts'
 import type { ParallelFunction } from './parts.ts'
 import type { ChunksJob, Work } from './seat.ts'

@@ -1,5 +1,4 @@
-import { isError } from '../error-codec.ts'
-import { PipeError } from '../errors.ts'
+import { isError, PipeError } from '../core.ts'
 
 /** What a failed pipeline rejects with: it names the part that failed first, and has what that part threw as its `cause`. */
 export class PipelineError extends Error {

@@ -1,8 +1,6 @@
 import { closeSync, constants, fchmodSync, openSync } from 'node:fs'
-import { copySync } from '../io.ts'
+import { copySync, PipeReader, PipeWriter } from '../core.ts'
 import { fdReader, fdWriter } from '../node/descriptors.ts'
-import { PipeReader } from '../reader.ts'
-import { PipeWriter } from '../writer.ts'
 import type { ReadJob, Work, WriteJob } from './seat.ts'
 import { isUnread } from './stage.ts'
 

@@ -1,6 +1,4 @@
-import { pipe } from '../pipe.ts'
-import type { PipeReader } from '../reader.ts'
-import type { PipeWriter } from '../writer.ts'
+import { type PipeReader, type PipeWriter, pipe } from '../core.ts'
 import type { Actor } from './actor.ts'
 import { TOKEN_BYTES } from './chunks.ts'
 import type { Control } from './control.ts'

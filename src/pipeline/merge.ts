@@ -1,6 +1,4 @@
-import { readFullSync } from '../io.ts'
-import { PipeReader } from '../reader.ts'
-import { PipeWriter } from '../writer.ts'
+import { PipeReader, PipeWriter, readFullSync } from '../core.ts'
 import { HEADER_BYTES, THREAD_BYTES } from './chunks.ts'
 import type { MergeJob, Work } from './seat.ts'
 import { isUnread } from './stage.ts'

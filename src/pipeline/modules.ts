@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { describe } from '../checks.ts'
+import { describe } from '../core.ts'
 import { directoryError } from './errors.ts'
 
 /** The modules of users, and how a thread comes to run TypeScript. */

@@ -1,9 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { checkObject, describe } from '../checks.ts'
-import type { PipeReader } from '../reader.ts'
-import type { PipeWriter } from '../writer.ts'
+import { checkObject, describe, type PipeReader, type PipeWriter } from '../core.ts'
 import { moduleNameOf, moduleUrlOf } from './modules.ts'
 
 /** What the function of a `stage` is given. */

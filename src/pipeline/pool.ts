@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import { Piscina } from 'piscina'
-import { decodeError } from '../error-codec.ts'
+import { decodeError } from '../core.ts'
 import type { Actor, Ending } from './actor.ts'
 import type { Control } from './control.ts'
 import { errorOf } from './errors.ts'

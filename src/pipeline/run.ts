@@ -1,6 +1,5 @@
 import type { Piscina } from 'piscina'
-import { describe } from '../checks.ts'
-import { isError } from '../error-codec.ts'
+import { describe, isError } from '../core.ts'
 import type { Actor, Ending, Failure } from './actor.ts'
 import { Control, OUTSIDE } from './control.ts'
 import { AbortError, errorOf, PipelineError } from './errors.ts'

@@ -1,4 +1,4 @@
-import type { PipeHandle } from '../checks.ts'
+import type { PipeHandle } from '../core.ts'
 import type { ControlHandle } from './control.ts'
 
 /** What a thread is asked to do. */

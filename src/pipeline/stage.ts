@@ -1,7 +1,4 @@
-import { isError } from '../error-codec.ts'
-import { PipeError } from '../errors.ts'
-import { PipeReader } from '../reader.ts'
-import { PipeWriter } from '../writer.ts'
+import { isError, PipeError, PipeReader, PipeWriter } from '../core.ts'
 import { tellsOfDeath } from './errors.ts'
 import { loadFunction } from './modules.ts'
 import type { StageFunction } from './parts.ts'

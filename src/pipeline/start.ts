@@ -1,5 +1,5 @@
 import type { Piscina } from 'piscina'
-import { checkFunction, checkObject, signalOf, sizeOption } from '../checks.ts'
+import { checkFunction, checkObject, signalOf, sizeOption } from '../core.ts'
 import { linksOf, threadsNeeded } from './member.ts'
 import { type Part, plansOf } from './parts.ts'
 import { checkPool } from './pool.ts'

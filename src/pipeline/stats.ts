@@ -1,4 +1,4 @@
-import type { PipeReader } from '../reader.ts'
+import type { PipeReader } from '../core.ts'
 import type { PartPlan } from './parts.ts'
 
 /** What a part has done, and whom it has waited for. */

@@ -1,5 +1,5 @@
 import { threadId } from 'node:worker_threads'
-import { encodeError } from '../error-codec.ts'
+import { encodeError } from '../core.ts'
 import { takeChunks } from './chunks.ts'
 import { Control } from './control.ts'
 import { errorOf, tellsOfDeath } from './errors.ts'

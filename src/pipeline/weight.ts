@@ -1,4 +1,4 @@
-import type { PipeHandle } from '../checks.ts'
+import type { PipeHandle } from '../core.ts'
 import type { Job } from './seat.ts'
 
 /**

@@ -16,12 +16,14 @@ function filesOf(folder: string): string[] {
 }
 
 const sources = filesOf(join(ROOT, 'src')).map((file) => file.slice(0, -'.ts'.length))
+/** Entry points, and modules in folders, have JavaScript of their own; the others are joined into that of the core. */
+const OWN = /^(?:core|index|node|web|pipeline|command)$|\//
 
 test('holds the sources, what is compiled of each, and nothing else', () => {
-  const made = ['.js', '.js.map', '.d.ts', '.d.ts.map']
+  const made = (file: string): string[] => ['.d.ts', '.d.ts.map', ...(OWN.test(file) ? ['.js', '.js.map'] : [])]
   const expected = [
     ...sources.map((file) => `src/${file}.ts`),
-    ...sources.flatMap((file) => made.map((suffix) => `dist/${file}${suffix}`)),
+    ...sources.flatMap((file) => made(file).map((suffix) => `dist/${file}${suffix}`)),
     ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
   ]
   expect(filesOf(installed)).toEqual(expected.sort())
@@ -55,8 +57,8 @@ function lead(file: string, text: string): Lead {
 
 describe('maps lead to the source', () => {
   test.each([
-    ['pipe.js', 'return {', 'src/pipe.ts', /^return \{/],
-    ['writer.js', 'operation.moved', 'src/writer.ts', /^operation\.moved/],
+    ['core.js', 'new MadeHandle(', 'src/pipe.ts', /^new MadeHandle\(/],
+    ['core.js', 'sourceBytes(source),', 'src/writer.ts', /^sourceBytes\(source\),/],
     ['platform/node.js', 'Buffer.from(', 'src/platform/node.ts', /^Buffer\.from\(/],
     ['pipe.d.ts', 'pipe(options', 'src/pipe.ts', /^pipe\(options/],
     ['reader.d.ts', 'readSync(target', 'src/reader.ts', /^readSync\(target/],
@@ -67,14 +69,16 @@ describe('maps lead to the source', () => {
     expect(found.line).toMatch(line)
   })
 
-  test('every map, to a file that is there', () => {
+  test('every map, to files that are there', () => {
+    const joined = sources.filter((file) => !OWN.test(file))
     for (const file of filesOf(installed).filter((name) => name.endsWith('.map'))) {
       const path = join(installed, file)
-      const { sources } = JSON.parse(readFileSync(path, 'utf8')) as { sources: string[] }
-      expect(sources).toHaveLength(1)
-      const source = join(dirname(path), sources[0] as string)
-      expect(source).toBe(join(installed, file.replace('dist', 'src').replace(/(\.d)?\.[jt]s\.map$/, '.ts')))
-      expect(() => readFileSync(source)).not.toThrow()
+      const map = JSON.parse(readFileSync(path, 'utf8')) as { sources: string[] }
+      const leads = map.sources.map((source) => join(dirname(path), source).slice(installed.length + 1)).sort()
+      const own = file.replace(/^dist\/(.*?)(?:\.d)?\.[jt]s\.map$/, '$1')
+      if (file === 'dist/core.js.map') expect(joined.map((source) => `src/${source}.ts`)).toEqual(leads)
+      else expect(leads).toEqual([`src/${own}.ts`])
+      for (const source of leads) expect(() => readFileSync(join(installed, source))).not.toThrow()
     }
   })
 })
