@@ -19,13 +19,23 @@ const [C, JAVASCRIPT] = ['the limit, in C', 'the limit, in JavaScript'] as const
 const [BUFFERED, ROOMY] = ['threadpipe, buffered', 'threadpipe, large buffer'] as const
 const IN_PLACE = ['threadpipe, read in place', 'threadpipe, written in place'] as const
 
+function shareOfIdeal(label: string, names: readonly string[]): Aim['reached'] {
+  return (f) => Math.max(f('work', label, 'fill'), f('work', label, 'hash')) / f('work', label, ...names)
+}
+
 /** The least of some contestants counts: whoever wants it fast can take that one. */
 function share(label: string, what: string, names: readonly string[], bound: number): Aim {
   return {
     what: `work, ${label}, ${what}: share of the ideal`,
     bound: ['≥', bound],
-    reached: (f) => Math.max(f('work', label, 'fill'), f('work', label, 'hash')) / f('work', label, ...names),
+    reached: shareOfIdeal(label, names),
   }
+}
+
+/** With copies at both ends, and beside that what the limit comes to. */
+function shareCopied(label: string, what: string, names: readonly string[], bound: number): Aim {
+  const limit = shareOfIdeal(label, [`${JAVASCRIPT}, large buffer`])
+  return { ...share(label, what, names, bound), limits: [() => Number.NaN, limit] }
 }
 
 /** The fastest of some contestants beside another one: its time as a multiple of theirs where it shall be at least something, else theirs of its own. */
@@ -48,6 +58,13 @@ function beside(other: string, text: string, label: string, bound: number): Aim 
   }
 }
 
+/** Writes into a buffer beside those of another, and beside that what the limit comes to. */
+function bufferedBeside(other: string, text: string, bound: number): Aim {
+  const factor = (name: string) =>
+    times(`writes of 64 B, buffered: faster than ${text}`, ['buffered', '64 B', other], ['≥', bound], name)
+  return { ...factor(BUFFERED), limits: [() => Number.NaN, factor(`${JAVASCRIPT}, buffered`).reached] }
+}
+
 const besideGo = (label: string, bound: number): Aim => beside(GO, "Go's", label, bound)
 const besideC = (label: string, bound: number): Aim => beside(C, 'C', label, bound)
 
@@ -67,8 +84,8 @@ const AIMS: readonly Aim[] = [
   ...['64 KiB', '1 MiB', '16 MiB'].map((label) =>
     times(`a send of ${label}, in place on one side, beside Go's`, ['rendezvous', label, GO], ['≤', 1], ...IN_PLACE),
   ),
-  share('256 B', 'buffered', [ROOMY], 0.9),
-  ...WORK.map((label) => share(label, 'copied', [OWN, ROOMY], 0.95)),
+  shareCopied('256 B', 'buffered', [ROOMY], 0.9),
+  ...WORK.map((label) => shareCopied(label, 'copied', [OWN, ROOMY], 0.95)),
   ...WORK.map((label) =>
     share(label, 'in place', ['threadpipe, written in place', 'threadpipe, buffered, in place'], 0.97),
   ),
@@ -79,8 +96,8 @@ const AIMS: readonly Aim[] = [
     ['≥', 0.9],
     'threadpipe, misaligned',
   ),
-  times('writes of 64 B, buffered: faster than ringbuf.js', ['buffered', '64 B', 'ringbuf.js'], ['≥', 2], BUFFERED),
-  times('writes of 64 B, buffered: faster than the kernel FIFO', ['buffered', '64 B', FIFO], ['≥', 10], BUFFERED),
+  bufferedBeside('ringbuf.js', 'ringbuf.js', 2),
+  bufferedBeside(FIFO, 'the kernel FIFO', 10),
   times('a parked round trip beside Atomics.wait', ['parked', '1 B', 'Atomics.wait and notify'], ['≤', 1.1], OWN),
   ...['1 B', '1 KiB', '64 KiB'].flatMap((label) =>
     ['MessagePort, copied', 'web streams, transferred'].map((other) =>

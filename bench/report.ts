@@ -34,6 +34,7 @@ export function figureText(value: number): string {
 
 /** Half of the range of all rounds, as a share of the median. */
 function spread({ least, median, most }: Figure): string {
+  if (most === least) return '±0 %'
   return `±${Math.round((50 * (most - least)) / median)} %`
 }
 

@@ -1,6 +1,7 @@
 import { between } from '../contestant.ts'
 import { bySize, type Scenario } from '../scenario.ts'
 import { threadStream } from '../thread-stream.ts'
+import { bufferedLimit } from '../transports/limit.ts'
 import { fifo } from '../transports/others.ts'
 import { ringbuf } from '../transports/packages.ts'
 import { buffered } from '../transports/threadpipe.ts'
@@ -14,6 +15,7 @@ export const bufferedWrites: Scenario = {
   ...bySize([1, 16, 64, 256, 1024, 4096], async (size) => [
     await between(buffered, size),
     await between(ringbuf, size),
+    await between(bufferedLimit, size),
     await between(fifo, size),
     await threadStream(size),
   ]),

@@ -1,4 +1,4 @@
-import { limit } from './limit.ts'
+import { bufferedLimit, limit, roomyLimit } from './limit.ts'
 import { misaligned } from './misaligned.ts'
 import { fifo, messagePort, messagePortTransfer, webStreams } from './others.ts'
 import { ringbuf, syncMessagePort } from './packages.ts'
@@ -31,6 +31,8 @@ export const TRANSPORTS: readonly Transport[] = [
   parking,
   misaligned,
   limit,
+  bufferedLimit,
+  roomyLimit,
   messagePort,
   messagePortTransfer,
   webStreams,

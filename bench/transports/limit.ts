@@ -1,3 +1,4 @@
+import { CAPACITY, LARGE_CAPACITY } from './threadpipe.ts'
 import type { Transport } from './transport.ts'
 
 /**
@@ -6,6 +7,8 @@ import type { Transport } from './transport.ts'
  */
 
 const WINDOW_BYTES = 256 * 1024
+/** About a microsecond that the taking end of a buffer waits before it looks again, so that the count does not go back and forth for each write. */
+const REST_LOOPS = 2000
 const CHUNK_BYTES = 32 * 1024
 /** Up to this many bytes a loop is fastest, and up to this many `set`; see `src/platform/node.ts`. */
 const LOOP_BYTES = 12
@@ -34,6 +37,15 @@ function copy(target: Uint8Array, at: number, source: Uint8Array): void {
   else fill.call(target, source, at, at + length)
 }
 
+function rest(words: Int32Array): void {
+  Atomics.store(words, AWAKE, 0)
+}
+
+function rise(words: Int32Array): void {
+  Atomics.store(words, AWAKE, 1)
+  Atomics.notify(words, AWAKE)
+}
+
 export const limit: Transport = {
   name: 'the limit, in JavaScript',
   waits: 'taken',
@@ -47,10 +59,7 @@ export const limit: Transport = {
     const parts = pieces(source, size)
     let filled = 0
     return {
-      begin: () => {
-        Atomics.store(words, AWAKE, 1)
-        Atomics.notify(words, AWAKE)
-      },
+      begin: () => rise(words),
       send: (produce) => {
         produce(source)
         for (const part of parts) {
@@ -61,9 +70,7 @@ export const limit: Transport = {
         }
         while (Atomics.load(words, DRAINED) !== filled);
       },
-      flush: () => {
-        Atomics.store(words, AWAKE, 0)
-      },
+      flush: () => rest(words),
     }
   },
   receive: (handle, size, consume) => {
@@ -84,3 +91,64 @@ export const limit: Transport = {
     }
   },
 }
+
+/** The same with a buffer, for sends that it is a multiple of: what is left of a buffered write where there is one writer, and nobody ever ends. */
+function ringLimit(name: string, ringBytes: (size: number) => number, restLoops: number): Transport {
+  return {
+    name,
+    waits: 'stored',
+    make: (size) => {
+      const memory = new SharedArrayBuffer(WINDOW_AT + ringBytes(size))
+      return { sender: memory, receiver: memory }
+    },
+    sender: (handle, size) => {
+      const { words, window } = open(handle as SharedArrayBuffer)
+      const ring = window.length
+      const source = new Uint8Array(size)
+      let [stored, drained] = [0, 0]
+      return {
+        begin: () => rise(words),
+        send: (produce) => {
+          produce(source)
+          while (((stored + size - drained) | 0) > ring) drained = Atomics.load(words, DRAINED)
+          copy(window, stored & (ring - 1), source)
+          stored = (stored + size) | 0
+          Atomics.store(words, FILLED, stored)
+        },
+        flush: () => {
+          while (Atomics.load(words, DRAINED) !== stored);
+          rest(words)
+        },
+      }
+    },
+    receive: (handle, size, consume) => {
+      const { words, window } = open(handle as SharedArrayBuffer)
+      const ring = window.length
+      const target = new Uint8Array(Math.max(size, CAPACITY))
+      let drained = 0
+      for (;;) {
+        const stored = Atomics.load(words, FILLED)
+        if (stored === drained) {
+          Atomics.wait(words, AWAKE, 0)
+          continue
+        }
+        const position = drained & (ring - 1)
+        const n = Math.min((stored - drained) | 0, ring - position, target.length)
+        copy(target, 0, window.subarray(position, position + n))
+        drained = (drained + n) | 0
+        Atomics.store(words, DRAINED, drained)
+        consume(target.subarray(0, n))
+        for (let i = 0; i < restLoops; i += 1);
+      }
+    },
+  }
+}
+
+export const bufferedLimit = ringLimit('the limit, in JavaScript, buffered', () => CAPACITY, REST_LOOPS)
+
+/** Who works meanwhile needs no rest. */
+export const roomyLimit = ringLimit(
+  'the limit, in JavaScript, large buffer',
+  (size) => Math.max(4 * size, LARGE_CAPACITY),
+  0,
+)

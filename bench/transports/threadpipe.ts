@@ -5,7 +5,7 @@ import type { Consume, Link, Produce, Sender, Transport } from './transport.ts'
 
 const DEFAULT_WINDOW = 256 * 1024
 export const CAPACITY = 64 * 1024
-const LARGE_CAPACITY = 4 * CAPACITY
+export const LARGE_CAPACITY = 4 * CAPACITY
 
 function rendezvous(): Link {
   const { reader, writer } = pipe()
