@@ -61,6 +61,8 @@ export class Place {
   readonly #turn: Turn
   #index = NO_PLACE
 
+  /** Whether the operation has the lock: noted in the same breath as it is taken, for what follows may have no stack left. */
+  holds = false
   /** How long to sleep at most before the next try, in ms. */
   pollMs = POLL_MS
   /** Whether to sleep without a word, so that only a reservation, an end or the time wakes it. */
@@ -91,6 +93,7 @@ export class Place {
       if (seen !== WATCHED && !(listed && seen === reservedFor(this.#index))) return false
       if (Atomics.compareExchange(this.#words, this.#lock, seen, watched) !== seen) return false
     }
+    this.holds = true
     if (listed) this.#served()
     return true
   }
@@ -126,6 +129,7 @@ export class Place {
     }
     this.pollMs = turn.reservedSinceMs + STEAL_MS - nowMs
     if (this.pollMs > 0 || Atomics.compareExchange(words, lock, seen, this.#owner | WATCHED) !== seen) return false
+    this.holds = true
     const place = placeOfReserved(seen)
     // A word that is scribbled over names places that there are not.
     if (place < MAX_QUEUED) strike(words, lock, place)

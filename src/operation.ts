@@ -86,7 +86,6 @@ export abstract class Operation {
   readonly #slot: number
   readonly #bytesCounter: number
   readonly #callsCounter: number
-  #holdsLock = false
   #plannedEvent = 0
   #plannedQuiet = false
   #announced = 0
@@ -108,7 +107,7 @@ export abstract class Operation {
 
   /** Makes this the operation on `bytes`; steps do the rest. */
   begin(bytes: Uint8Array): void {
-    if (this.#holdsLock) this.recover()
+    if (this.#place.holds) this.recover()
     this.bytes = bytes
     this.length = bytes.length
     this.phase = QUEUED
@@ -176,7 +175,7 @@ export abstract class Operation {
 
   /** Leaves a call that was over before it could leave, if there is one: for lack of stack, or since its script was stopped. Else its lock would stay taken. */
   recover(): void {
-    if (!this.#holdsLock) return
+    if (!this.#place.holds) return
     this.forget()
     if (this.phase !== GONE) this.abandon(undefined)
     else this.leave()
@@ -287,7 +286,7 @@ export abstract class Operation {
   /** QUEUED → ENTERED with the lock, if nobody has it or waits for it: faster than `tryEnter`, which takes turns. */
   protected enterAtOnce(): boolean {
     if (Atomics.compareExchange(this.words, this.#lock, FREE, this.owner) !== FREE) return false // edge: locked
-    this.#holdsLock = true
+    this.#place.holds = true
     this.phase = ENTERED
     return true
   }
@@ -295,7 +294,6 @@ export abstract class Operation {
   /** QUEUED → ENTERED with the lock, if that is free. */
   protected tryEnter(): boolean {
     if (!this.#place.tryAcquire()) return false
-    this.#holdsLock = true
     this.phase = ENTERED
     return true
   }
@@ -307,7 +305,6 @@ export abstract class Operation {
       this.#place.leave()
       this.phase = ENDING
     } else if (this.#place.queue()) {
-      this.#holdsLock = true
       this.phase = ENTERED
     } else {
       this.block(this.#lock, Atomics.load(this.words, this.#lock), this.#place.event, this.#place.pollMs)
@@ -370,7 +367,7 @@ export abstract class Operation {
   /** Counts the bytes, lets go of the caller's memory (C5) and gives the lock up. */
   protected leave(): void {
     this.forget()
-    if (!this.#holdsLock) {
+    if (!this.#place.holds) {
       this.phase = GONE
       this.#place.leave()
       return
@@ -382,7 +379,7 @@ export abstract class Operation {
     this.phase = GONE
     const isFree = Atomics.compareExchange(this.words, this.#lock, this.owner, FREE) === this.owner // edge: locked
     if (!isFree) Atomics.store(this.words, this.#lock, WATCHED) // edge: locked
-    this.#holdsLock = false
+    this.#place.holds = false
     if (!isFree) this.#tellOthers()
   }
 
@@ -395,13 +392,15 @@ export abstract class Operation {
     this.phase = GONE
     const isFree = Atomics.compareExchange(this.words, this.#lock, this.owner, FREE) === this.owner // edge: locked
     if (!isFree) Atomics.store(this.words, this.#lock, WATCHED) // edge: locked
-    this.#holdsLock = false
+    this.#place.holds = false
     if (!isFree) this.#tellOthers()
     return FINISHED
   }
 
   /** Tells those who wait for the lock, or asked to be told, that it has been given up. */
   #tellOthers(): void {
+    // One that came into the lock, and had no stack left to give up its place, is still in the queue.
+    this.#place.leave()
     this.#place.passOn()
     this.tellPeer()
   }
