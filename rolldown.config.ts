@@ -1,5 +1,5 @@
 import { existsSync, rmSync } from 'node:fs'
-import { relative } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'rolldown'
 
@@ -13,8 +13,8 @@ const removeJoined: Plugin = {
     for (const output of Object.values(bundle)) {
       const ids = output.type === 'chunk' ? output.moduleIds : []
       for (const id of ids) {
-        const module = relative(SOURCES, id).replace(/\.ts$/, '')
-        if (module === 'core' || module.includes('/')) continue
+        const module = basename(id, '.ts')
+        if (module === 'core' || dirname(id) !== SOURCES) continue
         for (const suffix of ['.js', '.js.map']) rmSync(`dist/${module}${suffix}`)
       }
     }

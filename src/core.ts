@@ -19,28 +19,7 @@ export { decodeError, encodeError, isError } from './error-codec.ts'
 export { PipeError, type PipeErrorCode, sayProgress } from './errors.ts'
 export { noteExit } from './holders.ts'
 export type { Fill, Use } from './in-place.ts'
-export {
-  copy,
-  copyBuffer,
-  copyBufferSync,
-  copyN,
-  copyNSync,
-  copySync,
-  type Reader,
-  type ReaderFrom,
-  type ReaderFromSync,
-  type ReaderSync,
-  readAll,
-  readAllSync,
-  readAtLeast,
-  readAtLeastSync,
-  readFull,
-  readFullSync,
-  type Writer,
-  type WriterSync,
-  type WriterTo,
-  type WriterToSync,
-} from './io.ts'
+export * from './io.ts'
 export { openMemory } from './memory.ts'
 export { type PipeOptions, pipe } from './pipe.ts'
 export { PipeReader } from './reader.ts'

@@ -1,3 +1,4 @@
+import { rest, rise } from './resting.ts'
 import { CAPACITY, LARGE_CAPACITY } from './threadpipe.ts'
 import type { Transport } from './transport.ts'
 
@@ -37,15 +38,6 @@ function copy(target: Uint8Array, at: number, source: Uint8Array): void {
   else fill.call(target, source, at, at + length)
 }
 
-function rest(words: Int32Array): void {
-  Atomics.store(words, AWAKE, 0)
-}
-
-function rise(words: Int32Array): void {
-  Atomics.store(words, AWAKE, 1)
-  Atomics.notify(words, AWAKE)
-}
-
 export const limit: Transport = {
   name: 'the limit, in JavaScript',
   waits: 'taken',
@@ -59,7 +51,7 @@ export const limit: Transport = {
     const parts = pieces(source, size)
     let filled = 0
     return {
-      begin: () => rise(words),
+      begin: () => rise(words, AWAKE),
       send: (produce) => {
         produce(source)
         for (const part of parts) {
@@ -70,7 +62,7 @@ export const limit: Transport = {
         }
         while (Atomics.load(words, DRAINED) !== filled);
       },
-      flush: () => rest(words),
+      flush: () => rest(words, AWAKE),
     }
   },
   receive: (handle, size, consume) => {
@@ -107,7 +99,7 @@ function ringLimit(name: string, ringBytes: (size: number) => number, restLoops:
       const source = new Uint8Array(size)
       let [stored, drained] = [0, 0]
       return {
-        begin: () => rise(words),
+        begin: () => rise(words, AWAKE),
         send: (produce) => {
           produce(source)
           while (((stored + size - drained) | 0) > ring) drained = Atomics.load(words, DRAINED)
@@ -117,7 +109,7 @@ function ringLimit(name: string, ringBytes: (size: number) => number, restLoops:
         },
         flush: () => {
           while (Atomics.load(words, DRAINED) !== stored);
-          rest(words)
+          rest(words, AWAKE)
         },
       }
     },

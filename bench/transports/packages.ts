@@ -1,6 +1,7 @@
 import type { MessagePort, Transferable } from 'node:worker_threads'
 import { RingBuffer } from 'ringbuf.js'
 import { SyncMessagePort } from 'sync-message-port'
+import { rest, rise } from './resting.ts'
 import { CAPACITY } from './threadpipe.ts'
 import type { Transport } from './transport.ts'
 
@@ -21,17 +22,14 @@ export const ringbuf: Transport = {
     const words = new Int32Array(awake)
     const source = new Uint8Array(size)
     return {
-      begin: () => {
-        Atomics.store(words, 0, 1)
-        Atomics.notify(words, 0)
-      },
+      begin: () => rise(words, 0),
       send: (produce) => {
         produce(source)
         for (let at = 0; at < size; ) at += buffer.push(source, size - at, at)
       },
       flush: () => {
         while (!buffer.empty());
-        Atomics.store(words, 0, 0)
+        rest(words, 0)
       },
     }
   },
