@@ -39,6 +39,15 @@ export class AwaitQueue {
   readonly #asleep = new Map<number, number>()
   #patience: ReturnType<typeof setTimeout> | undefined
   readonly #onBeat = (): void => this.#beat()
+  /** The call that is being made: stopped in the middle, it is neither over nor pending. */
+  #made: Operation | undefined
+
+  /** Leaves a call that was stopped in the middle, as `Operation.recover` does. */
+  recover(): void {
+    if (this.#made === undefined) return
+    this.#made.recover()
+    this.#made = undefined
+  }
 
   /** Runs an operation to its end. @returns undefined if that needed no wait, else a promise of it */
   run(operation: Operation, timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<void> | undefined {
@@ -47,10 +56,8 @@ export class AwaitQueue {
       if (timeoutMs === 0) throw withProgress(timedOut(operation.half, 0), operation.half, 0)
       return this.#enqueue(operation, timeoutMs, signal)
     }
-    if (stepped(operation)) return turnIsOverdue() ? new Promise(platform.afterTurn) : undefined
-    const promise = this.#enqueue(operation, timeoutMs, signal)
-    this.#pump()
-    return promise
+    const promise = this.#make(operation, timeoutMs, signal)
+    return promise ?? (turnIsOverdue() ? new Promise(platform.afterTurn) : undefined)
   }
 
   /** Runs an operation on that holds its lock already: ahead of those that queue for it. */
@@ -59,9 +66,26 @@ export class AwaitQueue {
     timeoutMs: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> | undefined {
-    if (stepped(operation)) return undefined
-    const promise = this.#enqueue(operation, timeoutMs, signal, true)
-    this.#pump()
+    return this.#make(operation, timeoutMs, signal)
+  }
+
+  /** Steps a call that is next, and has it pend if that does not finish it. */
+  #make(
+    operation: Operation,
+    timeoutMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> | undefined {
+    this.#made = operation
+    let promise: Promise<void> | undefined
+    try {
+      if (!operation.step()) promise = this.#enqueue(operation, timeoutMs, signal, true)
+    } catch (error) {
+      const said = operation.abandon(error)
+      this.#made = undefined
+      throw said
+    }
+    this.#made = undefined
+    if (promise !== undefined) this.#pump()
     return promise
   }
 
@@ -204,14 +228,6 @@ export class AwaitQueue {
     countWait(pending.operation.memory, pending.operation.half, pending.countedMs)
     settle()
     pending.stopListening?.()
-  }
-}
-
-function stepped(operation: Operation): boolean {
-  try {
-    return operation.step()
-  } catch (error) {
-    throw operation.abandon(error)
   }
 }
 

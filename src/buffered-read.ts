@@ -14,7 +14,7 @@ import {
 } from './layout.ts'
 import { type Turn, watch } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
-import { FINISHED, MOVING } from './operation.ts'
+import { ENDING, FINISHED, LENDING, MOVING } from './operation.ts'
 import { ReadOperation } from './read-operation.ts'
 import { Rests } from './rests.ts'
 import { wakeAll } from './waiting.ts'
@@ -71,6 +71,7 @@ export class BufferedRead extends ReadOperation {
       if (this.lending) return this.lend(position, ready)
       const n = Math.min(ready, wanted - this.moved)
       this.copyOut(position, n)
+      this.moved += n
       this.#drained = countMore(this.#drained, n)
     } while (this.moved < wanted)
     this.#publish()
@@ -84,7 +85,9 @@ export class BufferedRead extends ReadOperation {
     this.finish()
   }
 
+  /** May leave at any time. What it has not given the room of back, it has not taken. */
   cancel(): boolean {
+    if (this.phase === MOVING || this.phase === LENDING) this.moved = 0
     this.leave()
     return true
   }
@@ -144,6 +147,7 @@ export class BufferedRead extends ReadOperation {
     const { words } = this
     this.#rests?.note(this.#found, this.moved === this.#found)
     Atomics.store(words, DRAINED, this.#drained) // edge: drained
+    this.phase = ENDING
     if (Atomics.load(words, WRITER_EVENT + PARKED_OFFSET) === 0) return
     const room = this.memory.capacity - bytesHeld(words, this.#drained, Atomics.load(words, STORED))
     // tells the writer of the full buffer: there is room for you

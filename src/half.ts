@@ -76,7 +76,7 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
    * the first close wins (C13). Go's `Close`.
    */
   close(): void {
-    if (!this.#lending) this.#operation.recover()
+    if (!this.#lending) this.#recover()
     lookAfterOwn(this.#memory, this.half)
     closeHalf(this.#memory, this.half)
   }
@@ -120,6 +120,7 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
   /** @internal The operation to begin for a blocking call, and to `block` on. */
   protected blockingOperation<O extends Operation>(): O {
     if (this.#lending) throw reentered(this.half)
+    this.#queue.recover()
     return this.#operation as O
   }
 
@@ -138,6 +139,7 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
   /** @internal An operation to begin for an awaited call, and to `await`. */
   protected awaitedOperation<O extends Operation>(): O {
     if (this.#lending) throw reentered(this.half)
+    this.#recover()
     return this.#makeOperation(this.#memory, AWAITING_OWNER, this.#turn) as O
   }
 
@@ -150,6 +152,12 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
   /** @internal Runs an operation on that holds its lock already: ahead of those that queue for it. */
   protected resume(operation: Operation, timeoutMs?: number, signal?: AbortSignal): Promise<void> | undefined {
     return this.#queue.resume(operation, timeoutMs, signal)
+  }
+
+  /** Leaves the calls that were stopped in the middle: else they would keep their lock. */
+  #recover(): void {
+    this.#operation.recover()
+    this.#queue.recover()
   }
 
   #enter(): void {

@@ -168,8 +168,7 @@ export abstract class Operation {
 
   /** Leaves in whatever way is open, when something unforeseen was thrown. @returns the error, saying how far it came */
   abandon(error: unknown): unknown {
-    if (this.phase === GONE) return error
-    if (!this.cancel() && !this.cut(true)) this.leave()
+    if (this.phase === GONE || (!this.cancel() && !this.cut(true))) this.leave()
     return error instanceof Error ? withProgress(error, this.half, this.moved) : error
   }
 
@@ -177,8 +176,7 @@ export abstract class Operation {
   recover(): void {
     if (!this.#place.holds) return
     this.forget()
-    if (this.phase !== GONE) this.abandon(undefined)
-    else this.leave()
+    this.abandon(undefined)
   }
 
   /** ENTERED → MOVING: goes to meet the other side at the slot. */
@@ -360,6 +358,7 @@ export abstract class Operation {
   protected finish(): typeof FINISHED {
     const counter = this.#callsCounter
     this.memory.floats[counter] = (this.memory.floats[counter] as number) + 1
+    this.phase = ENDING
     this.leave()
     return FINISHED
   }

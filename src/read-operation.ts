@@ -61,17 +61,15 @@ export abstract class ReadOperation extends Operation {
     this.length = this.bytes.length
   }
 
-  /** Copies `n` bytes from a position of the ring, where they lie in one piece, behind those that were copied already. */
+  /** Copies `n` bytes from a position of the ring, where they lie in one piece, behind those that have moved. */
   protected copyOut(position: number, n: number): void {
     const view = this.#views.of(position, n)
     if (view !== undefined) platform.copy(this.bytes, this.moved, view, 0, n)
     else platform.copy(this.bytes, this.moved, this.memory.window, position, n)
-    this.moved += n
   }
 
   /** Copies a write of `n` bytes from where short ones stand. */
   protected copyShort(n: number): void {
     platform.copy(this.bytes, 0, this.memory.short, 0, n)
-    this.moved = n
   }
 }

@@ -108,10 +108,8 @@ export class RendezvousRead extends ReadOperation {
     if (n <= SHORT_BYTES) this.copyShort(n)
     else this.copyOut(position, n)
     // edges: offered, taken
-    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE)) !== handoff) {
-      this.moved = 0
-      return false
-    }
+    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE)) !== handoff) return false
+    this.moved = n
     wake(words, WRITER_EVENT) // tells the offering writer: all of it is taken
     return true
   }
@@ -138,7 +136,6 @@ export class RendezvousRead extends ReadOperation {
     this.#giveBack()
     if (this.moved === 0 && this.#wanted > 0) {
       // The writer left before the first byte: there was no match after all.
-      this.phase = ENTERED
       return this.meet()
     }
     return this.finish()
@@ -188,7 +185,7 @@ export class RendezvousRead extends ReadOperation {
     }
   }
 
-  /** TAKING → IDLE if the write is complete, OFFERED if not: the match is over. */
+  /** TAKING → IDLE if the write is complete, OFFERED if not: the match is over, and noted to be in the same breath. */
   #giveBack(): void {
     const { words } = this
     const left = this.#left - this.moved
@@ -200,7 +197,8 @@ export class RendezvousRead extends ReadOperation {
     const next = left > 0 ? OFFERED : IDLE
     // edge: taken
     const seen = Atomics.compareExchange(words, HANDOFF, this.#match, inState(this.#match, next))
-    if (seen !== this.#match) this.#giveBackChanged(seen, next)
+    if (seen === this.#match) this.phase = ENTERED
+    else this.#giveBackChanged(seen, next)
     wake(words, WRITER_EVENT) // tells the offering writer: taken
   }
 
@@ -210,10 +208,12 @@ export class RendezvousRead extends ReadOperation {
     let seen = handoff
     for (let tries = 0; tries < 3; tries += 1) {
       const cut = (seen & STATE) === CUT
+      // What was copied after the cut does not count: the writer has not counted it either.
+      const moved = cut ? this.#movedBefore(words[CUT_AT] as number) : this.moved
       const now = Atomics.compareExchange(words, HANDOFF, seen, inState(seen, cut ? IDLE : next))
       if (now === seen) {
-        // What was copied after the cut does not count: the writer has not counted it either.
-        if (cut) this.#countCut(words[CUT_AT] as number)
+        this.moved = moved
+        this.phase = ENTERED
         return
       }
       seen = now
@@ -221,9 +221,9 @@ export class RendezvousRead extends ReadOperation {
   }
 
   /** Never more than it has taken, or claimed, whatever the word says. */
-  #countCut(cutAt: number): void {
+  #movedBefore(cutAt: number): number {
     const counted = this.moved - ((this.#drained - cutAt) | 0)
-    this.moved = Math.min(Math.max(0, counted), Math.max(this.moved, this.#claimed))
+    return Math.min(Math.max(0, counted), Math.max(this.moved, this.#claimed))
   }
 
   /** Copies the next piece out of the window. */
@@ -232,6 +232,7 @@ export class RendezvousRead extends ReadOperation {
     const position = this.#drained & mask
     const n = Math.min(this.#available(filled), this.#wanted - this.moved, mask + 1 - position, CHUNK_BYTES)
     this.copyOut(position, n)
+    this.moved += n
     this.#drained = (this.#drained + n) | 0
   }
 
@@ -252,7 +253,6 @@ export class RendezvousRead extends ReadOperation {
     } else if ((seen & STATE) === CUT) {
       // The writer left before the first byte: there was no match after all.
       this.#giveBack()
-      this.phase = ENTERED
       return this.meet()
     } else {
       // An end has come, once: the match goes on.

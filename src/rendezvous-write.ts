@@ -172,7 +172,7 @@ export class RendezvousWrite extends WriteOperation {
         return this.block(HANDOFF, handoff, WRITER_EVENT)
       }
       const drained = Atomics.load(words, DRAINED) // edge: drained
-      this.#countDrained(drained)
+      this.#drained = this.#drainedBefore(drained)
       if (!this.#fill()) {
         const offered = (handoff & STATE) === OFFERED
         return offered ? this.block(HANDOFF, handoff, WRITER_EVENT) : this.block(DRAINED, drained, WRITER_EVENT)
@@ -214,6 +214,11 @@ export class RendezvousWrite extends WriteOperation {
     const handoff = Atomics.load(words, HANDOFF)
     const drained = Atomics.load(words, DRAINED)
     const state = handoff & STATE
+    // A call that was stopped in the middle has not seen that yet.
+    if (state === IDLE && this.#filled === this.length) {
+      this.moved = this.#filled
+      return 'whole'
+    }
     const reader = ownerOf(words, READ_LOCK)
     if (state === LENT && reader === FREE && Atomics.load(words, HANDOFF) === handoff) {
       throw this.corrupt('the handoff word, though nobody reads,', handoff)
@@ -223,11 +228,12 @@ export class RendezvousWrite extends WriteOperation {
     const until = claimed ? (words[LENT_TO] as number) : drained // edge: lent
     if (state !== TAKING && !(state === LENT && (force || until !== drained))) return 'stays'
     words[CUT_AT] = until
+    const moved = this.#drainedBefore(until)
     // edge: cut. The number of the match tells that what was read above belongs to this one.
     if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, CUT)) !== handoff) return 'stays'
+    this.moved = moved
+    this.phase = ENDING
     wake(words, READER_EVENT) // tells the taking reader: no more will come
-    this.#countDrained(until)
-    this.moved = this.#drained
     return this.moved === this.length ? 'whole' : 'partly'
   }
 
@@ -256,16 +262,16 @@ export class RendezvousWrite extends WriteOperation {
     return this.phase === MOVING && ownerOf(this.words, READ_LOCK) !== FREE && !this.peerAwaitsHere()
   }
 
-  /** OFFERED → IDLE: takes the offer back, unless it is being taken. Says in `moved` how much of it was. */
+  /** OFFERED → IDLE: takes the offer back, unless it is being taken. Notes in the same breath how much of it was. */
   #withdraw(): boolean {
     const { words } = this
     // Fails at most twice in a row: when a match has come and gone, and when an end has come.
     for (let tries = 0; tries < 3; tries += 1) {
       const handoff = Atomics.load(words, HANDOFF)
       if ((handoff & STATE) !== OFFERED) return false
+      const moved = this.#drainedBefore(Atomics.load(words, DRAINED))
       if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE)) !== handoff) continue
-      this.#countDrained(Atomics.load(words, DRAINED))
-      this.moved = this.#drained
+      this.moved = moved
       this.phase = ENDING
       return true
     }
@@ -292,10 +298,10 @@ export class RendezvousWrite extends WriteOperation {
     return next + this.length <= ring ? next : 0
   }
 
-  /** Counts from the reader's 32-bit count how much has been taken out of the window. */
-  #countDrained(word: number): void {
+  /** How much has been taken out of the window, by the reader's 32-bit count. */
+  #drainedBefore(word: number): number {
     const drained = this.#drained + ((word - this.#started - this.#drained) >>> 0)
     if (drained > this.#filled) throw this.corrupt('the drained count', word)
-    this.#drained = drained
+    return drained
   }
 }

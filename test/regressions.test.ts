@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runInNewContext } from 'node:vm'
-import { copySync, PipeReader, pipe } from 'threadpipe'
-import { expect, test, vi } from 'vitest'
+import { copySync, PipeReader, type PipeWriter, pipe } from 'threadpipe'
+import { describe, expect, test, vi } from 'vitest'
 import { FREE, HANDOFF, LENT, ownerIdentity, READ_LOCK, reservedFor } from '../src/layout.ts'
 import { platform } from '../src/platform/node.ts'
 import { haunt, NO_TID } from './support/mortals.ts'
@@ -498,4 +498,58 @@ test('calls whose script was stopped leave no lock that the next call does not f
     { handles: Array.from({ length: 1000 }, () => handleOf(pipe({ capacity: 65_536 }).writer)) },
   )
   expect(calls.filter((made) => made > 100).length).toBeGreaterThan(100)
+})
+
+test('C6: a write whose script was stopped, and which a reader then took whole, counts', async () => {
+  const { reader, writer } = pipe()
+  stopped('writer.writeSync(source)', { writer, source: counting(100) }, 20)
+  const read = await thread().run(
+    ({ PipeReader }, handle) => PipeReader.from(handle).readSync(new Uint8Array(100), { timeout: 5000 }),
+    handleOf(reader),
+  )
+  expect(read).toBe(100)
+  await expect(writer.write('abc', { timeout: 20 })).rejects.toMatchObject({ ...TIMED_OUT, bytesWritten: 0 })
+  expect(reader.stats()).toMatchObject({ bytesWritten: 100, bytesRead: 100, writes: 1, reads: 1 })
+})
+
+describe('C18: scripts are stopped anywhere in their calls, and both sides count the same', () => {
+  const STOPS = 1000
+  test.each(
+    [
+      { window: 65_536, length: 64 },
+      { window: 4096, length: 10_000 },
+      { capacity: 4096, length: 64 },
+      { capacity: 4096, length: 10_000 },
+    ].flatMap((shape) => (['reader', 'writer'] as const).map((stopped) => ({ ...shape, stopped }))),
+  )('%o', async ({ stopped, length, ...options }) => {
+    const { reader, writer } = pipe(options)
+    const over = new Int32Array(new SharedArrayBuffer(4))
+    const run = (end: PipeReader | PipeWriter): Promise<number> =>
+      thread().run(
+        ({ PipeReader, PipeWriter }, { handle, length, over, stops }) => {
+          const { runInThisContext } = process.getBuiltinModule('node:vm')
+          const half = handle.half === 'reader' ? PipeReader.from(handle) : PipeWriter.from(handle)
+          Object.assign(globalThis, { half, over, bytes: new Uint8Array(length) })
+          const script =
+            handle.half === 'reader'
+              ? 'while (half.readSync(bytes) !== null);'
+              : 'while (over[0] === 0) half.writeSync(bytes)'
+          for (let left = stops; left > 0; left -= 1) {
+            try {
+              runInThisContext(script, { timeout: 1 + (left % 3) })
+            } catch (error) {
+              if ((error as { code?: string }).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
+            }
+          }
+          if (stops > 0) over[0] = 1
+          runInThisContext(script)
+          half.close()
+          return half.stats().writes
+        },
+        { handle: handleOf(end), length, over, stops: end.half === stopped ? STOPS : 0 },
+      )
+    for (const writes of await Promise.all([run(reader), run(writer)])) expect(writes).toBeGreaterThan(STOPS)
+    const { bytesWritten, bytesRead } = reader.stats()
+    expect(bytesRead).toBe(bytesWritten)
+  })
 })

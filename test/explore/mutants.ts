@@ -406,13 +406,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a whole write is taken though its offer is gone',
     file: 'rendezvous-read.ts',
-    find: `    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE)) !== handoff) {
-      this.moved = 0
-      return false
-    }
-`,
-    replace: `    Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE))
-`,
+    find: '    if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE)) !== handoff) return false',
+    replace: '    Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE))',
     scenario: WITHDRAWN,
     bound: 2,
   },
@@ -443,8 +438,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a write says on its time-out that nothing was taken',
     file: 'rendezvous-write.ts',
-    find: '      this.moved = this.#drained\n      this.phase = ENDING\n',
-    replace: '      this.phase = ENDING\n',
+    find: '      this.moved = moved\n      this.phase = ENDING\n      return true',
+    replace: '      this.phase = ENDING\n      return true',
     scenario: 'the writer gives up at its time-out',
     bound: 2,
   },
