@@ -52,12 +52,9 @@ export class AwaitQueue {
   /** Runs an operation to its end. @returns undefined if that needed no wait, else a promise of it */
   run(operation: Operation, timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<void> | undefined {
     if (signal?.aborted) throw withProgress(cancelled(operation.half, signal.reason), operation.half, 0)
-    if (this.#pending.length > 0) {
-      if (timeoutMs === 0) throw withProgress(timedOut(operation.half, 0), operation.half, 0)
-      return this.#enqueue(operation, timeoutMs, signal)
-    }
-    const promise = this.#make(operation, timeoutMs, signal)
-    return promise ?? (turnIsOverdue() ? new Promise(platform.afterTurn) : undefined)
+    const isNext = this.#pending.length === 0
+    if (!isNext && timeoutMs === 0) throw withProgress(timedOut(operation.half, 0), operation.half, 0)
+    return this.#make(operation, timeoutMs, signal, isNext)
   }
 
   /** Runs an operation on that holds its lock already: ahead of those that queue for it. */
@@ -66,26 +63,27 @@ export class AwaitQueue {
     timeoutMs: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> | undefined {
-    return this.#make(operation, timeoutMs, signal)
+    return this.#make(operation, timeoutMs, signal, true)
   }
 
-  /** Steps a call that is next, and has it pend if that does not finish it. */
+  /** Steps a call if it is next, and has it pend if that does not finish it. */
   #make(
     operation: Operation,
     timeoutMs: number | undefined,
     signal: AbortSignal | undefined,
+    isNext: boolean,
   ): Promise<void> | undefined {
     this.#made = operation
     let promise: Promise<void> | undefined
     try {
-      if (!operation.step()) promise = this.#enqueue(operation, timeoutMs, signal, true)
+      if (!isNext || !operation.step()) promise = this.#enqueue(operation, timeoutMs, signal, isNext)
+      else if (turnIsOverdue()) promise = new Promise(platform.afterTurn)
     } catch (error) {
       const said = operation.abandon(error)
       this.#made = undefined
       throw said
     }
     this.#made = undefined
-    if (promise !== undefined) this.#pump()
     return promise
   }
 
@@ -93,27 +91,31 @@ export class AwaitQueue {
     operation: Operation,
     timeoutMs: number | undefined,
     signal: AbortSignal | undefined,
-    first = false,
+    isNext: boolean,
   ): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const startedMs = performance.now()
-      const deadline = new Deadline(operation, timeoutMs, startedMs)
-      const pending: Pending = {
-        operation,
-        deadline,
-        countedMs: startedMs,
-        resolve,
-        reject,
-        timer: undefined,
-        stopListening: undefined,
-      }
-      // First, since a signal may throw; then nothing is pending yet.
+    const startedMs = performance.now()
+    const { promise, ...settled } = promised()
+    const pending: Pending = {
+      operation,
+      deadline: new Deadline(operation, timeoutMs, startedMs),
+      countedMs: startedMs,
+      ...settled,
+      timer: undefined,
+      stopListening: undefined,
+    }
+    try {
       if (signal !== undefined) this.#listen(pending, signal)
-      if (this.#pending.length === 0) platform.holdLoop(this.#onBeat)
-      if (first) this.#pending.unshift(pending)
+      if (isNext) this.#pending.unshift(pending)
       else this.#pending.push(pending)
+      if (this.#pending.length === 1) platform.holdLoop(this.#onBeat)
       if (timeoutMs !== undefined) this.#armTimer(pending)
-    })
+      // Not here, where there may be too little stack left for it.
+      if (isNext) queueMicrotask(() => this.#pump())
+    } catch (error) {
+      this.#drop(pending)
+      throw error
+    }
+    return promise
   }
 
   /** Steps the first of the queue until it has to sleep, and so on with the next. */
@@ -197,7 +199,13 @@ export class AwaitQueue {
     }
     // Between the two parts of a call in place it may have fired already.
     if (signal.aborted) queueMicrotask(onAbort)
-    else signal.addEventListener('abort', onAbort, { once: true })
+    else {
+      // It may be anybody's, and make calls of its own.
+      const made = this.#made
+      this.#made = undefined
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#made = made
+    }
     pending.stopListening = () => signal.removeEventListener('abort', onAbort)
   }
 
@@ -222,13 +230,28 @@ export class AwaitQueue {
   }
 
   #settle(pending: Pending, settle: () => void): void {
-    clearTimeout(pending.timer)
-    this.#pending.splice(this.#pending.indexOf(pending), 1)
-    if (this.#pending.length === 0) platform.releaseLoop(this.#onBeat)
-    countWait(pending.operation.memory, pending.operation.half, pending.countedMs)
     settle()
+    countWait(pending.operation.memory, pending.operation.half, pending.countedMs)
+    this.#drop(pending)
+  }
+
+  #drop(pending: Pending): void {
+    clearTimeout(pending.timer)
+    const index = this.#pending.indexOf(pending)
+    if (index !== -1) this.#pending.splice(index, 1)
+    if (this.#pending.length === 0) platform.releaseLoop(this.#onBeat)
     pending.stopListening?.()
   }
+}
+
+/** A promise, and what settles it. */
+function promised(): { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } {
+  let [resolve, reject] = [(): void => {}, (_: unknown): void => {}]
+  const promise = new Promise<void>((onDone, onError) => {
+    resolve = onDone
+    reject = onError
+  })
+  return { promise, resolve, reject }
 }
 
 let turnAwaited = false

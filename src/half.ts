@@ -93,6 +93,7 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
       return
     }
     checkError(error)
+    if (!this.#lending) this.#recover()
     failHalf(this.#memory, this.half, error)
   }
 
@@ -104,6 +105,7 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
    */
   abort(error: Error): void {
     checkError(error)
+    if (!this.#lending) this.#recover()
     abortPipe(this.#memory, error)
   }
 

@@ -37,6 +37,9 @@ export const BLOCKED = false
 /** How long an operation waits for the text of an error that it knows to have come, in ms. Writing one takes microseconds. */
 const EXPLANATION_MS = 1000
 
+/** Tries to leave a match that the other side is amid: far more than it needs beside one that takes single bytes. */
+const MAX_TRIES = 10_000
+
 export const QUEUED = 0
 export const ENTERED = 1
 export const MOVING = 2
@@ -168,8 +171,14 @@ export abstract class Operation {
 
   /** Leaves in whatever way is open, when something unforeseen was thrown. @returns the error, saying how far it came */
   abandon(error: unknown): unknown {
-    if (this.phase === GONE || (!this.cancel() && !this.cut(true))) this.leave()
+    // The other side may be just giving the match back, or taking more of it: each time another way to leave is open.
+    for (let tries = 0; tries < MAX_TRIES && this.#binds(); tries += 1);
+    this.leave()
     return error instanceof Error ? withProgress(error, this.half, this.moved) : error
+  }
+
+  #binds(): boolean {
+    return this.phase !== GONE && !this.cancel() && (this.phase as Phase) !== GONE && !this.cut(true)
   }
 
   /** Leaves a call that was over before it could leave, if there is one: for lack of stack, or since its script was stopped. Else its lock would stay taken. */

@@ -172,7 +172,9 @@ export class RendezvousWrite extends WriteOperation {
         return this.block(HANDOFF, handoff, WRITER_EVENT)
       }
       const drained = Atomics.load(words, DRAINED) // edge: drained
-      this.#drained = this.#drainedBefore(drained)
+      const count = this.#drainedBefore(drained)
+      this.#checkDrained(count, drained)
+      this.#drained = count
       if (!this.#fill()) {
         const offered = (handoff & STATE) === OFFERED
         return offered ? this.block(HANDOFF, handoff, WRITER_EVENT) : this.block(DRAINED, drained, WRITER_EVENT)
@@ -234,6 +236,7 @@ export class RendezvousWrite extends WriteOperation {
     this.moved = moved
     this.phase = ENDING
     wake(words, READER_EVENT) // tells the taking reader: no more will come
+    this.#checkDrained(moved, until)
     return this.moved === this.length ? 'whole' : 'partly'
   }
 
@@ -269,10 +272,12 @@ export class RendezvousWrite extends WriteOperation {
     for (let tries = 0; tries < 3; tries += 1) {
       const handoff = Atomics.load(words, HANDOFF)
       if ((handoff & STATE) !== OFFERED) return false
-      const moved = this.#drainedBefore(Atomics.load(words, DRAINED))
+      const drained = Atomics.load(words, DRAINED)
+      const moved = this.#drainedBefore(drained)
       if (Atomics.compareExchange(words, HANDOFF, handoff, inState(handoff, IDLE)) !== handoff) continue
       this.moved = moved
       this.phase = ENDING
+      this.#checkDrained(moved, drained)
       return true
     }
     return false
@@ -300,8 +305,12 @@ export class RendezvousWrite extends WriteOperation {
 
   /** How much has been taken out of the window, by the reader's 32-bit count. */
   #drainedBefore(word: number): number {
-    const drained = this.#drained + ((word - this.#started - this.#drained) >>> 0)
-    if (drained > this.#filled) throw this.corrupt('the drained count', word)
-    return drained
+    return this.#drained + ((word - this.#started - this.#drained) >>> 0)
+  }
+
+  #checkDrained(drained: number, word: number): void {
+    if (drained <= this.#filled) return
+    this.moved = 0
+    throw this.corrupt('the drained count', word)
   }
 }

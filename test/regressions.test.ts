@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { runInNewContext } from 'node:vm'
 import { copySync, PipeReader, type PipeWriter, pipe } from 'threadpipe'
 import { describe, expect, test, vi } from 'vitest'
-import { FREE, HANDOFF, LENT, ownerIdentity, READ_LOCK, reservedFor } from '../src/layout.ts'
+import { FREE, HANDOFF, LENT, OFFERED, ownerIdentity, READ_LOCK, reservedFor, STATE, TAKING } from '../src/layout.ts'
 import { platform } from '../src/platform/node.ts'
 import { haunt, NO_TID } from './support/mortals.ts'
 import { counting, handleOf, PATIENT, Side, text } from './support/sides.ts'
@@ -518,18 +518,20 @@ describe('C18: scripts are stopped anywhere in their calls, and both sides count
     [
       { window: 65_536, length: 64 },
       { window: 4096, length: 10_000 },
+      { window: 65_536, length: 60_000, target: 1 },
       { capacity: 4096, length: 64 },
       { capacity: 4096, length: 10_000 },
     ].flatMap((shape) => (['reader', 'writer'] as const).map((stopped) => ({ ...shape, stopped }))),
-  )('%o', async ({ stopped, length, ...options }) => {
+  )('%o', async ({ stopped, length, target = length, ...options }) => {
     const { reader, writer } = pipe(options)
     const over = new Int32Array(new SharedArrayBuffer(4))
     const run = (end: PipeReader | PipeWriter): Promise<number> =>
       thread().run(
-        ({ PipeReader, PipeWriter }, { handle, length, over, stops }) => {
+        ({ PipeReader, PipeWriter }, { handle, length, target, over, stops }) => {
           const { runInThisContext } = process.getBuiltinModule('node:vm')
           const half = handle.half === 'reader' ? PipeReader.from(handle) : PipeWriter.from(handle)
-          Object.assign(globalThis, { half, over, bytes: new Uint8Array(length) })
+          const bytes = new Uint8Array(handle.half === 'reader' ? target : length)
+          Object.assign(globalThis, { half, over, bytes })
           const script =
             handle.half === 'reader'
               ? 'while (half.readSync(bytes) !== null);'
@@ -544,12 +546,49 @@ describe('C18: scripts are stopped anywhere in their calls, and both sides count
           if (stops > 0) over[0] = 1
           runInThisContext(script)
           half.close()
-          return half.stats().writes
+          const { writes, reads } = half.stats()
+          return Math.max(writes, reads)
         },
-        { handle: handleOf(end), length, over, stops: end.half === stopped ? STOPS : 0 },
+        { handle: handleOf(end), length, target, over, stops: end.half === stopped ? STOPS : 0 },
       )
-    for (const writes of await Promise.all([run(reader), run(writer)])) expect(writes).toBeGreaterThan(STOPS)
+    for (const calls of await Promise.all([run(reader), run(writer)])) expect(calls).toBeGreaterThan(STOPS)
     const { bytesWritten, bytesRead } = reader.stats()
     expect(bytesRead).toBe(bytesWritten)
   })
+})
+
+test.each(['close', 'closeWithError', 'abort'] as const)(
+  'C16: %s by a thread whose read was stopped amid a match tells the writer',
+  async (end) => {
+    const { reader, writer } = pipe({ window: 4096 })
+    const write = new Side(thread(), 'blocking').write(writer, counting(10_000))
+    await until(() => ((new Int32Array(reader.memory)[HANDOFF] as number) & STATE) === OFFERED)
+    const stops = { readInto: (bytes: Uint8Array) => reader.readSync(bytes) }
+    const stoppedAt = new Int32Array(new SharedArrayBuffer(4))
+    const copy = vi.spyOn(platform, 'copy').mockImplementation(() => void Atomics.wait(stoppedAt, 0, 0))
+    try {
+      stopped('readInto(new Uint8Array(10_000))', stops, 20)
+    } finally {
+      copy.mockRestore()
+    }
+    expect((new Int32Array(reader.memory)[HANDOFF] as number) & STATE).toBe(TAKING)
+    reader[end](new RangeError('stop'))
+    expect(await failureOf(write)).toMatchObject(end === 'close' ? { code: 'ERR_PIPE_CLOSED' } : { message: 'stop' })
+  },
+)
+
+test.each([{}, { capacity: 3 }])('a call whose signal cannot be listened to has not been made: %o', async (options) => {
+  const { reader, writer } = pipe(options)
+  if (options.capacity !== undefined) writer.writeSync('abc')
+  const signal = new AbortController().signal
+  vi.spyOn(signal, 'addEventListener').mockImplementation(() => {
+    throw new RangeError('no room')
+  })
+  await expect(writer.write('lost', { signal })).rejects.toMatchObject({ message: 'no room', bytesWritten: 0 })
+  const next = writer.write('def', PATIENT)
+  const target = new Uint8Array(3)
+  if (options.capacity !== undefined) expect(await reader.read(target, PATIENT)).toBe(3)
+  expect(await reader.read(target, PATIENT)).toBe(3)
+  expect(text(target)).toBe('def')
+  expect(await next).toBe(3)
 })
