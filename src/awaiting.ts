@@ -27,10 +27,10 @@ interface Pending {
   readonly deadline: Deadline
   /** Up to when its wait has been counted. */
   countedMs: number
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-  timer: ReturnType<typeof setTimeout> | undefined
-  stopListening: (() => void) | undefined
+  resolve: () => void
+  reject: (error: unknown) => void
+  timer?: ReturnType<typeof setTimeout>
+  stopListening?: () => void
 }
 
 export class AwaitQueue {
@@ -44,8 +44,7 @@ export class AwaitQueue {
 
   /** Leaves a call that was stopped in the middle, as `Operation.recover` does. */
   recover(): void {
-    if (this.#made === undefined) return
-    this.#made.recover()
+    this.#made?.recover()
     this.#made = undefined
   }
 
@@ -54,24 +53,15 @@ export class AwaitQueue {
     if (signal?.aborted) throw withProgress(cancelled(operation.half, signal.reason), operation.half, 0)
     const isNext = this.#pending.length === 0
     if (!isNext && timeoutMs === 0) throw withProgress(timedOut(operation.half, 0), operation.half, 0)
-    return this.#make(operation, timeoutMs, signal, isNext)
+    return this.make(operation, timeoutMs, signal, isNext)
   }
 
-  /** Runs an operation on that holds its lock already: ahead of those that queue for it. */
-  resume(
+  /** Steps a call, if it is next or holds its lock already, and has it pend if that does not finish it. */
+  make(
     operation: Operation,
     timeoutMs: number | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<void> | undefined {
-    return this.#make(operation, timeoutMs, signal, true)
-  }
-
-  /** Steps a call if it is next, and has it pend if that does not finish it. */
-  #make(
-    operation: Operation,
-    timeoutMs: number | undefined,
-    signal: AbortSignal | undefined,
-    isNext: boolean,
+    isNext = true,
   ): Promise<void> | undefined {
     this.#made = operation
     let promise: Promise<void> | undefined
@@ -94,15 +84,12 @@ export class AwaitQueue {
     isNext: boolean,
   ): Promise<void> {
     const startedMs = performance.now()
-    const { promise, ...settled } = promised()
-    const pending: Pending = {
-      operation,
-      deadline: new Deadline(operation, timeoutMs, startedMs),
-      countedMs: startedMs,
-      ...settled,
-      timer: undefined,
-      stopListening: undefined,
-    }
+    const deadline = new Deadline(operation, timeoutMs, startedMs)
+    const pending = { operation, deadline, countedMs: startedMs } as Pending
+    const promise = new Promise<void>((resolve, reject) => {
+      pending.resolve = resolve
+      pending.reject = reject
+    })
     try {
       if (signal !== undefined) this.#listen(pending, signal)
       if (isNext) this.#pending.unshift(pending)
@@ -242,16 +229,6 @@ export class AwaitQueue {
     if (this.#pending.length === 0) platform.releaseLoop(this.#onBeat)
     pending.stopListening?.()
   }
-}
-
-/** A promise, and what settles it. */
-function promised(): { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } {
-  let [resolve, reject] = [(): void => {}, (_: unknown): void => {}]
-  const promise = new Promise<void>((onDone, onError) => {
-    resolve = onDone
-    reject = onError
-  })
-  return { promise, resolve, reject }
 }
 
 let turnAwaited = false

@@ -153,7 +153,7 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
 
   /** @internal Runs an operation on that holds its lock already: ahead of those that queue for it. */
   protected resume(operation: Operation, timeoutMs?: number, signal?: AbortSignal): Promise<void> | undefined {
-    return this.#queue.resume(operation, timeoutMs, signal)
+    return this.#queue.make(operation, timeoutMs, signal)
   }
 
   /** Leaves the calls that were stopped in the middle: else they would keep their lock. */
