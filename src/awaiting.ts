@@ -29,6 +29,8 @@ interface Pending {
   countedMs: number
   resolve: () => void
   reject: (error: unknown) => void
+  /** What it has failed for, if it could not be settled then. */
+  failure?: { error: unknown }
   timer?: ReturnType<typeof setTimeout>
   stopListening?: () => void
 }
@@ -96,11 +98,15 @@ export class AwaitQueue {
       else this.#pending.push(pending)
       if (this.#pending.length === 1) platform.holdLoop(this.#onBeat)
       if (timeoutMs !== undefined) this.#armTimer(pending)
-      // Not here, where there may be too little stack left for it.
-      if (isNext) queueMicrotask(() => this.#pump())
     } catch (error) {
       this.#drop(pending)
       throw error
+    }
+    try {
+      if (isNext) this.#pump()
+    } catch {
+      // There was too little stack left for it.
+      queueMicrotask(() => this.#pump())
     }
     return promise
   }
@@ -125,9 +131,11 @@ export class AwaitQueue {
   /** Runs a part of a call, and settles the call where that finishes it or fails. @returns whether it is settled */
   #attempt(pending: Pending, part: () => boolean): boolean {
     try {
+      if (pending.failure !== undefined) throw pending.failure.error
       if (!part()) return false
       this.#settle(pending, () => pending.resolve())
     } catch (error) {
+      pending.failure ??= { error }
       this.#settle(pending, () => pending.reject(pending.operation.abandon(error)))
     }
     return true
