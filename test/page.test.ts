@@ -9,6 +9,7 @@ import { FIELD_BYTES, fillField, HEIGHT, lightField, PICTURE_BYTES, WIDTH } from
 import { sharesOf } from '../workers/page/shares.ts'
 import { type OpenPage, openPage } from './browser/chromium.ts'
 import { findChromium } from './runtimes/binaries.ts'
+import { haveCoresAlone } from './support/alone.ts'
 
 /** The web page of `workers/page`, in a real browser, by what it draws. */
 
@@ -54,6 +55,8 @@ test('who waits for whom, from two looks at the pipes', () => {
 })
 
 describe.skipIf(chromium === undefined)('the web page (needs chromium: apt-get install chromium)', () => {
+  // A browser that draws without a graphics card wants more than what is left of two cores.
+  haveCoresAlone()
   const outDir = mkdtempSync(join(tmpdir(), 'threadpipe-'))
   let isolated: PreviewServer
   let opened: OpenPage
