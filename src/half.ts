@@ -76,7 +76,7 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
    * the first close wins (C13). Go's `Close`.
    */
   close(): void {
-    if (!this.#lending) this.#recover()
+    this.#recover()
     lookAfterOwn(this.#memory, this.half)
     closeHalf(this.#memory, this.half)
   }
@@ -93,7 +93,7 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
       return
     }
     checkError(error)
-    if (!this.#lending) this.#recover()
+    this.#recover()
     failHalf(this.#memory, this.half, error)
   }
 
@@ -105,7 +105,7 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
    */
   abort(error: Error): void {
     checkError(error)
-    if (!this.#lending) this.#recover()
+    this.#recover()
     abortPipe(this.#memory, error)
   }
 
@@ -156,8 +156,9 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
     return this.#queue.make(operation, timeoutMs, signal)
   }
 
-  /** Leaves the calls that were stopped in the middle: else they would keep their lock. */
+  /** Leaves the calls that were stopped in the middle: else they would keep their lock. One whose callback is running is not among them. */
   #recover(): void {
+    if (this.#lending) return
     this.#operation.recover()
     this.#queue.recover()
   }
