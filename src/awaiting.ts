@@ -6,6 +6,7 @@ import { lookIsDue } from './liveness.ts'
 import type { Operation } from './operation.ts'
 import { hasChanged } from './spinning.ts'
 import { countPark, countWait } from './stats.ts'
+import { currentTurn } from './turns.ts'
 import { CAN_SPIN, parkAsync, spin } from './waiting.ts'
 
 /**
@@ -44,10 +45,14 @@ export class AwaitQueue {
   /** The call that is being made: stopped in the middle, it is neither over nor pending. */
   #made: Operation | undefined
 
-  /** Leaves a call that was stopped in the middle, as `Operation.recover` does. */
+  /** Leaves a call that was stopped as it was made: nobody has its promise. */
   recover(): void {
-    this.#made?.recover()
+    const made = this.#made
+    if (made === undefined) return
     this.#made = undefined
+    made.recover()
+    const pending = this.#pending.find(({ operation }) => operation === made)
+    if (pending !== undefined) this.#drop(pending)
   }
 
   /** Runs an operation to its end. @returns undefined if that needed no wait, else a promise of it */
@@ -239,16 +244,13 @@ export class AwaitQueue {
   }
 }
 
-let turnAwaited = false
+let turn: number | undefined
 let turnStartedMs = 0
 
 /** Whether awaited calls that found no need to wait have kept the event loop from turning for too long. */
 function turnIsOverdue(): boolean {
-  if (turnAwaited) return performance.now() - turnStartedMs > MAX_TURN_MS
-  turnAwaited = true
+  if (turn === currentTurn()) return performance.now() - turnStartedMs > MAX_TURN_MS
+  turn = currentTurn()
   turnStartedMs = performance.now()
-  platform.afterTurn(() => {
-    turnAwaited = false
-  })
   return false
 }

@@ -13,6 +13,7 @@ import { Turn } from './lock.ts'
 import { openMemory, type PipeMemory } from './memory.ts'
 import type { Operation } from './operation.ts'
 import { type PipeStats, readStats } from './stats.ts'
+import { currentTurn } from './turns.ts'
 
 /** Who this thread's operations are, as owners of locks. */
 const BLOCKING_OWNER = /* @__PURE__ */ ownerHere(false)
@@ -48,9 +49,9 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
   /** The operation of the blocking calls, which follow one another. */
   readonly #operation: Operation
   readonly #queue = new AwaitQueue()
-  /** Whether a callback of a call in place is running: it may not use this half. */
-  #lending = false
-
+  /** The call in place whose callback is running, which may not use this half, and the turn of the event loop that it runs in. */
+  #lent: Operation | undefined
+  #lentIn = 0
   /** Whether this thread is entered as one that uses the half. */
   #entered: boolean
 
@@ -121,7 +122,7 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
 
   /** @internal The operation to begin for a blocking call, and to `block` on. */
   protected blockingOperation<O extends Operation>(): O {
-    if (this.#lending) throw reentered(this.half)
+    if (this.#isLending()) throw reentered(this.half)
     this.#queue.recover()
     return this.#operation as O
   }
@@ -140,7 +141,7 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
 
   /** @internal An operation to begin for an awaited call, and to `await`. */
   protected awaitedOperation<O extends Operation>(): O {
-    if (this.#lending) throw reentered(this.half)
+    if (this.#isLending()) throw reentered(this.half)
     this.#recover()
     return this.#makeOperation(this.#memory, AWAITING_OWNER, this.#turn) as O
   }
@@ -158,9 +159,18 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
 
   /** Leaves the calls that were stopped in the middle: else they would keep their lock. One whose callback is running is not among them. */
   #recover(): void {
-    if (this.#lending) return
+    if (this.#isLending()) return
     this.#operation.recover()
     this.#queue.recover()
+  }
+
+  /** Whether a callback is running. One of an earlier turn was stopped in the middle, and so was its call, which is left. */
+  #isLending(): boolean {
+    const lent = this.#lent
+    if (lent === undefined || this.#lentIn === currentTurn()) return lent !== undefined
+    this.#lent = undefined
+    lent.recover()
+    return false
   }
 
   #enter(): void {
@@ -168,13 +178,14 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
     enterHolder(this.#memory, this.half, true)
   }
 
-  /** @internal Calls what has bytes lent, and must not use this half. */
-  protected lending<T>(call: () => T): T {
-    this.#lending = true
+  /** @internal Calls what an operation has lent bytes to, and must not use this half. */
+  protected lending<T>(operation: Operation, call: () => T): T {
+    this.#lentIn = currentTurn()
+    this.#lent = operation
     try {
       return call()
     } finally {
-      this.#lending = false
+      this.#lent = undefined
     }
   }
 }

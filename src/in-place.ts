@@ -22,7 +22,7 @@ export function consume(operation: ReadOperation, use: Use): number {
     operation.cancel()
     throw error
   }
-  operation.settle(n)
+  settle(operation, n)
   return operation.moved
 }
 
@@ -37,6 +37,15 @@ export function fillIn(operation: WriteOperation, fill: Fill): void {
     throw error
   }
   operation.commit(n)
+}
+
+/** Settles a read. For lack of stack that may fail, once the bytes are consumed; then the error says so. */
+function settle(operation: ReadOperation, n: number): void {
+  try {
+    operation.settle(n)
+  } catch (error) {
+    throw operation.abandon(error)
+  }
 }
 
 /** What a call to the other end of a copy gave, or threw. */
@@ -65,7 +74,7 @@ export function settleWritten(operation: ReadOperation, length: number, write: O
   if ('error' in write) {
     const said = progressOf(write.error, 'bytesWritten', write.call)
     const taken = isCount(said, length) ? said : 0
-    if (taken > 0) operation.settle(taken)
+    if (taken > 0) settle(operation, taken)
     else operation.cancel()
     throw sayProgress(write.error, 'bytesWritten', before + taken)
   }
@@ -74,7 +83,7 @@ export function settleWritten(operation: ReadOperation, length: number, write: O
     operation.cancel()
     throw new TypeError(`The destination gave ${describe(n)} as the number of bytes written, of ${length}`)
   }
-  operation.settle(n)
+  settle(operation, n)
   if (n === length) return n
   const error = new PipeError('ERR_PIPE_SHORT_WRITE', `The destination took ${n} of ${length} bytes`)
   throw sayProgress(error, 'bytesWritten', before + n)

@@ -172,20 +172,25 @@ export abstract class Operation {
   /** Leaves in whatever way is open, when something unforeseen was thrown. @returns the error, saying how far it came */
   abandon(error: unknown): unknown {
     // The other side may be just giving the match back, or taking more of it: each time another way to leave is open.
-    for (let tries = 0; tries < MAX_TRIES && this.#binds(); tries += 1);
+    let bound = true
+    for (let tries = 0; bound && tries < MAX_TRIES; tries += 1) bound = this.#binds()
     this.leave()
     return error instanceof Error ? withProgress(error, this.half, this.moved) : error
   }
 
+  /** Tries to leave. @returns whether a match still binds it */
   #binds(): boolean {
     return this.phase !== GONE && !this.cancel() && (this.phase as Phase) !== GONE && !this.cut(true)
   }
 
   /** Leaves a call that was over before it could leave, if there is one: for lack of stack, or since its script was stopped. Else its lock would stay taken. */
   recover(): void {
-    if (!this.#place.holds) return
-    this.forget()
-    this.abandon(undefined)
+    if (this.#place.holds) {
+      this.forget()
+      this.abandon(undefined)
+    } else {
+      this.#place.leave()
+    }
   }
 
   /** ENTERED → MOVING: goes to meet the other side at the slot. */

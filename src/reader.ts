@@ -122,7 +122,7 @@ export class PipeReader extends PipeHalf<'reader'> {
       if (operation.ended) return total
       if (!operation.isLending) continue
       const { lent } = operation
-      const written = this.lending(() => attempt(() => destination.writeSync(lent)))
+      const written = this.lending(operation, () => attempt(() => destination.writeSync(lent)))
       total += settleWritten(operation, lent.length, written, total)
     }
   }
@@ -187,7 +187,7 @@ export class PipeReader extends PipeHalf<'reader'> {
   }
 
   #consume(operation: ReadOperation, use: Use): number {
-    return operation.isLending ? this.lending(() => consume(operation, use)) : 0
+    return operation.isLending ? this.lending(operation, () => consume(operation, use)) : 0
   }
 }
 

@@ -116,7 +116,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
     const startedMs = timeoutMs === undefined ? 0 : performance.now()
     operation.beginLending(checkInPlaceSize(size, operation.memory.inPlaceBytes))
     this.block(operation, timeoutMs)
-    this.lending(() => fillIn(operation, fill))
+    this.lending(operation, () => fillIn(operation, fill))
     operation.timeoutMs = timeoutMs
     this.block(operation, timeLeft(timeoutMs, startedMs))
     return operation.moved
@@ -132,7 +132,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
     operation.beginLending(checkInPlaceSize(size, operation.memory.inPlaceBytes))
     const lent = this.wait(operation, timeoutMs, signal)
     if (lent !== undefined) await lent
-    this.lending(() => fillIn(operation, fill))
+    this.lending(operation, () => fillIn(operation, fill))
     operation.timeoutMs = timeoutMs
     const waited = this.resume(operation, timeLeft(timeoutMs, startedMs), signal)
     if (waited !== undefined) await waited
@@ -152,7 +152,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
       const operation = this.blockingOperation<WriteOperation>()
       operation.beginLending(pieceBytes(operation.memory))
       copying(total, operation, () => this.block(operation))
-      const read = this.lending(() => attempt(() => source.readSync(operation.lent)))
+      const read = this.lending(operation, () => attempt(() => source.readSync(operation.lent)))
       const n = commitRead(operation, read, total)
       if (n === null) return total
       if (n === 0) continue

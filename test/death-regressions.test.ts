@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { type PipeHandle, pipe } from 'threadpipe'
 import { afterEach, describe, expect, test } from 'vitest'
-import { FREE, HANDOFF, LENT, READ_LOCK, STATE, TAKING, WRITE_LOCK } from '../src/layout.ts'
-import { blocking, endMortals, haunt, Mortal, NO_TID, PEER_EXITED } from './support/mortals.ts'
+import { HANDOFF, LENT, STATE, TAKING } from '../src/layout.ts'
+import { endMortals, haunt, Mortal, NO_TID, PEER_EXITED } from './support/mortals.ts'
 import { handleOf, PATIENT } from './support/sides.ts'
-import { thread, until } from './support/threads.ts'
+import { until } from './support/threads.ts'
 
 /** What a review with the aim to break it has found in how deaths are handled (C28), each as it showed. */
 
@@ -131,94 +131,3 @@ test('a close that follows the death of a thread amid its write makes no end of 
   expect(await reader.read(new Uint8Array(2000), PATIENT)).toBe(1000)
   await expect(reader.read(new Uint8Array(2000), PATIENT)).rejects.toMatchObject(PEER_EXITED)
 })
-
-/** Calls `call` from where the stack has hardly any room left, with frames of many sizes before it. @returns how often it failed for that */
-function nearTheStacksEnd(call: () => void): number {
-  let overflows = 0
-  for (let size = 0; size < 80; size += 1) {
-    let calls = 0
-    const onUnwinding = (): void => {
-      calls += 1
-      try {
-        if (calls < 200) call()
-      } catch (error) {
-        if (error instanceof RangeError) overflows += 1
-      }
-    }
-    const names = Array.from({ length: size }, (_, i) => `a${i}`).join()
-    // The compiler knows no functions with so many parameters.
-    new Function('onUnwinding', `(function dive(${names}) { try { dive(${names}) } catch {} onUnwinding() })()`)(
-      onUnwinding,
-    )
-  }
-  return overflows
-}
-
-test.each(['reader', 'writer'] as const)(
-  'a lock that a call of a %s could not give up, since it overflowed the stack, is free after the next',
-  async (half) => {
-    const { reader, writer } = pipe({ capacity: 1 << 20 })
-    writer.writeSync(new Uint8Array(1 << 19))
-    const bytes = new Uint8Array(1)
-    const lock = half === 'reader' ? READ_LOCK : WRITE_LOCK
-    const call = (): number | null => (half === 'reader' ? reader.readSync(bytes) : writer.writeSync(bytes))
-    expect(nearTheStacksEnd(call)).toBeGreaterThan(100)
-    expect(call()).toBe(1)
-    expect(wordsOf(writer)[lock]).toBe(FREE)
-    expect((await blocking(half === 'reader' ? reader : writer, 1)).value).toBe(1)
-  },
-)
-
-test.each(['reader', 'writer'] as const)(
-  'a call of a %s that overflows the stack as it gets a contended lock leaves it to the next call, and to others',
-  async (half) => {
-    const { reader, writer } = pipe()
-    const calls = [reader, writer].map((end) =>
-      thread().run(
-        ({ PipeReader, PipeWriter }, { handle }) => {
-          const bytes = new Uint8Array(100)
-          let calls = 0
-          try {
-            const [reader, writer] =
-              handle.half === 'reader' ? [PipeReader.from(handle)] : [undefined, PipeWriter.from(handle)]
-            for (; ; calls += 1) {
-              reader?.readSync(bytes)
-              writer?.writeSync(bytes)
-            }
-          } catch (error) {
-            if ((error as { code?: string }).code !== 'ERR_PIPE_CLOSED') throw error
-          }
-          return calls
-        },
-        { handle: handleOf(end) },
-      ),
-    )
-    const bytes = new Uint8Array(100)
-    const call = (): number | null =>
-      half === 'reader' ? reader.readSync(bytes, PATIENT) : writer.writeSync(bytes, PATIENT)
-    for (let i = 0; i < 2000; i += 1) call()
-    let overflows = 0
-    for (const endMs = performance.now() + 2000; performance.now() < endMs; ) {
-      let calls = 0
-      const dive = (): void => {
-        try {
-          dive()
-        } catch {}
-        calls += 1
-        if (calls > 80) return
-        try {
-          call()
-        } catch (error) {
-          if (!(error instanceof RangeError)) throw error
-          overflows += 1
-        }
-      }
-      dive()
-      expect(call()).toBe(100)
-    }
-    expect(overflows).toBeGreaterThan(100)
-    reader.close()
-    writer.close()
-    for (const made of await Promise.all(calls)) expect(made).toBeGreaterThan(1000)
-  },
-)

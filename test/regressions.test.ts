@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { runInNewContext } from 'node:vm'
-import { copySync, PipeReader, type PipeWriter, pipe } from 'threadpipe'
+import { copySync, PipeReader, pipe } from 'threadpipe'
 import { describe, expect, test, vi } from 'vitest'
-import { FREE, HANDOFF, LENT, OFFERED, ownerIdentity, READ_LOCK, reservedFor, STATE, TAKING } from '../src/layout.ts'
+import { FREE, HANDOFF, LENT, ownerIdentity, READ_LOCK, reservedFor } from '../src/layout.ts'
 import { platform } from '../src/platform/node.ts'
 import { haunt, NO_TID } from './support/mortals.ts'
 import { counting, handleOf, PATIENT, Side, text } from './support/sides.ts'
@@ -449,148 +448,41 @@ test('a buffer of more than half a gibibyte can be read in one size', () => {
   }
 })
 
-/** Stops a script as somebody does who presses Ctrl-C in a REPL: nothing is caught, nothing is cleaned up. */
-function stopped(script: string, scope: Record<string, unknown>, afterMs: number): void {
-  const stop = (): unknown => runInNewContext(script, scope, { timeout: afterMs })
-  expect(stop).toThrow(expect.objectContaining({ code: 'ERR_SCRIPT_EXECUTION_TIMEOUT' }))
-}
-
-test('C5: a long write whose script was stopped has stored what it has; the next one goes on behind that', () => {
-  const { reader, writer } = pipe({ capacity: 8192 })
-  const source = new Uint8Array(20_000).fill(1)
-  stopped('writer.writeSync(source)', { writer, source }, 50)
-  source.fill(99)
-  const target = new Uint8Array(20_000)
-  expect(reader.readSync(target, PATIENT)).toBe(8192)
-  expect(writer.writeSync(new Uint8Array(3).fill(2), PATIENT)).toBe(3)
-  expect(reader.readSync(target.subarray(8192), PATIENT)).toBe(3)
-  expect([...new Set(target.subarray(0, 8195))]).toEqual([1, 2])
-  expect(reader.stats()).toMatchObject({ bytesWritten: 8195, bytesRead: 8195, writes: 1 })
-})
-
-test('calls whose script was stopped leave no lock that the next call does not free', async () => {
-  // In a thread, which runs the code as it ships: here each import is a call, in which a script can be stopped as well.
-  const calls = await thread().run(
-    ({ PipeReader, PipeWriter }, { handles }) => {
-      const { runInThisContext } = process.getBuiltinModule('node:vm')
-      const script = `for (;;) {
-        for (let i = 0; i < 500; i += 1) writer.writeSync(bytes)
-        for (let i = 0; i < 500; i += 1) reader.readSync(bytes)
-      }`
-      return handles.map(({ memory }, i) => {
-        const scope = {
-          writer: PipeWriter.from({ memory, half: 'writer' }),
-          reader: PipeReader.from({ memory, half: 'reader' }),
-          bytes: new Uint8Array(64),
-        }
-        try {
-          Object.assign(globalThis, scope)
-          runInThisContext(script, { timeout: 1 + (i % 4) })
-        } catch (error) {
-          if ((error as { code?: string }).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
-        }
-        const { writes, reads } = scope.reader.stats()
-        scope.writer.writeSync(new Uint8Array(1), { timeout: 1000 })
-        scope.reader.readSync(new Uint8Array(1), { timeout: 1000 })
-        return writes + reads
-      })
-    },
-    { handles: Array.from({ length: 1000 }, () => handleOf(pipe({ capacity: 65_536 }).writer)) },
-  )
-  expect(calls.filter((made) => made > 100).length).toBeGreaterThan(100)
-})
-
-test('C6: a write whose script was stopped, and which a reader then took whole, counts', async () => {
-  const { reader, writer } = pipe()
-  stopped('writer.writeSync(source)', { writer, source: counting(100) }, 20)
-  const read = await thread().run(
-    ({ PipeReader }, handle) => PipeReader.from(handle).readSync(new Uint8Array(100), { timeout: 5000 }),
-    handleOf(reader),
-  )
-  expect(read).toBe(100)
-  await expect(writer.write('abc', { timeout: 20 })).rejects.toMatchObject({ ...TIMED_OUT, bytesWritten: 0 })
-  expect(reader.stats()).toMatchObject({ bytesWritten: 100, bytesRead: 100, writes: 1, reads: 1 })
-})
-
-describe('C18: scripts are stopped anywhere in their calls, and both sides count the same', () => {
-  const STOPS = 1000
-  test.each(
-    [
-      { window: 65_536, length: 64 },
-      { window: 4096, length: 10_000 },
-      { window: 65_536, length: 60_000, target: 1 },
-      { capacity: 4096, length: 64 },
-      { capacity: 4096, length: 10_000 },
-    ].flatMap((shape) => (['reader', 'writer'] as const).map((stopped) => ({ ...shape, stopped }))),
-  )('%o', async ({ stopped, length, target = length, ...options }) => {
-    const { reader, writer } = pipe(options)
-    const over = new Int32Array(new SharedArrayBuffer(4))
-    const run = (end: PipeReader | PipeWriter): Promise<number> =>
-      thread().run(
-        ({ PipeReader, PipeWriter }, { handle, length, target, over, stops }) => {
-          const { runInThisContext } = process.getBuiltinModule('node:vm')
-          // Node loads the clock at its first use: stopped amid that, it never has one.
-          performance.now()
-          const half = handle.half === 'reader' ? PipeReader.from(handle) : PipeWriter.from(handle)
-          const bytes = new Uint8Array(handle.half === 'reader' ? target : length)
-          Object.assign(globalThis, { half, over, bytes })
-          const script =
-            handle.half === 'reader'
-              ? 'while (half.readSync(bytes) !== null);'
-              : 'while (over[0] === 0) half.writeSync(bytes)'
-          for (let left = stops; left > 0; left -= 1) {
-            try {
-              runInThisContext(script, { timeout: 1 + (left % 3) })
-            } catch (error) {
-              if ((error as { code?: string }).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
-            }
-          }
-          if (stops > 0) over[0] = 1
-          runInThisContext(script)
-          half.close()
-          const { writes, reads } = half.stats()
-          return Math.max(writes, reads)
-        },
-        { handle: handleOf(end), length, target, over, stops: end.half === stopped ? STOPS : 0 },
-      )
-    for (const calls of await Promise.all([run(reader), run(writer)])) expect(calls).toBeGreaterThan(STOPS)
-    const { bytesWritten, bytesRead } = reader.stats()
-    expect(bytesRead).toBe(bytesWritten)
-  })
-})
-
-test.each(['close', 'closeWithError', 'abort'] as const)(
-  'C16: %s by a thread whose read was stopped amid a match tells the writer',
-  async (end) => {
-    const { reader, writer } = pipe({ window: 4096 })
-    const write = new Side(thread(), 'blocking').write(writer, counting(10_000))
-    await until(() => ((new Int32Array(reader.memory)[HANDOFF] as number) & STATE) === OFFERED)
-    const stops = { readInto: (bytes: Uint8Array) => reader.readSync(bytes) }
-    const stoppedAt = new Int32Array(new SharedArrayBuffer(4))
-    const copy = vi.spyOn(platform, 'copy').mockImplementation(() => void Atomics.wait(stoppedAt, 0, 0))
-    try {
-      stopped('readInto(new Uint8Array(10_000))', stops, 20)
-    } finally {
-      copy.mockRestore()
-    }
-    expect((new Int32Array(reader.memory)[HANDOFF] as number) & STATE).toBe(TAKING)
-    reader[end](new RangeError('stop'))
-    expect(await failureOf(write)).toMatchObject(end === 'close' ? { code: 'ERR_PIPE_CLOSED' } : { message: 'stop' })
-  },
-)
-
-test.each([{}, { capacity: 3 }])('a call whose signal cannot be listened to has not been made: %o', async (options) => {
-  const { reader, writer } = pipe(options)
-  if (options.capacity !== undefined) writer.writeSync('abc')
-  const signal = new AbortController().signal
-  vi.spyOn(signal, 'addEventListener').mockImplementation(() => {
+describe.each([{}, { capacity: 3 }])('a call that cannot begin to wait has not been made: %o', (options) => {
+  const fail = (): never => {
     throw new RangeError('no room')
+  }
+
+  test.each(['its signal', 'the loop'])('for %s', async (what) => {
+    const { reader, writer } = pipe(options)
+    if (options.capacity !== undefined) writer.writeSync('abc')
+    const { signal } = new AbortController()
+    const spy =
+      what === 'its signal'
+        ? vi.spyOn(signal, 'addEventListener').mockImplementation(fail)
+        : vi.spyOn(platform, 'holdLoop').mockImplementationOnce(fail)
+    await expect(writer.write('lost', { signal })).rejects.toMatchObject({ message: 'no room', bytesWritten: 0 })
+    spy.mockRestore()
+    const next = writer.write('def', PATIENT)
+    const target = new Uint8Array(3)
+    if (options.capacity !== undefined) expect(await reader.read(target, PATIENT)).toBe(3)
+    expect(await reader.read(target, PATIENT)).toBe(3)
+    expect(text(target)).toBe('def')
+    expect(await next).toBe(3)
   })
-  await expect(writer.write('lost', { signal })).rejects.toMatchObject({ message: 'no room', bytesWritten: 0 })
-  const next = writer.write('def', PATIENT)
-  const target = new Uint8Array(3)
-  if (options.capacity !== undefined) expect(await reader.read(target, PATIENT)).toBe(3)
+})
+
+test('a call that a signal makes as it is listened to does not end the one that it is for', async () => {
+  const { reader, writer } = pipe()
+  const { signal } = new AbortController()
+  let nested: Promise<number> | undefined
+  vi.spyOn(signal, 'addEventListener').mockImplementation(() => {
+    nested = writer.write('def', PATIENT)
+  })
+  const write = writer.write('abc', { signal })
+  const target = new Uint8Array(6)
   expect(await reader.read(target, PATIENT)).toBe(3)
-  expect(text(target)).toBe('def')
-  expect(await next).toBe(3)
+  expect(await reader.read(target.subarray(3), PATIENT)).toBe(3)
+  expect(text(target)).toBe('abcdef')
+  expect([await write, await nested]).toEqual([3, 3])
 })
