@@ -65,6 +65,22 @@ function bufferedBeside(other: string, text: string, bound: number): Aim {
   return { ...factor(BUFFERED), limits: [() => Number.NaN, factor(`${JAVASCRIPT}, buffered`).reached] }
 }
 
+/** A reader that awaits beside that of another, and beside that what bytes take that are copied into a buffer and out of it by threads that spin. */
+function readerAwaits(label: string, other: string): Aim {
+  const factor = (...names: string[]) =>
+    times(`the reader awaits, ${label}: faster than ${other}`, ['awaited', label, other], ['≥', 10], ...names)
+  return { ...factor(...READER_AWAITS), limits: [() => Number.NaN, factor(`${JAVASCRIPT}, large buffer`).reached] }
+}
+
+/** Eight in a row beside those of another, and beside that what the limits come to. */
+function inARow(label: string, other: string, text: string, bound: Aim['bound']): Aim {
+  const ratio = (...names: string[]) => times(`8 in a row, ${label}${text}`, ['chain', label, other], bound, ...names)
+  return {
+    ...ratio(OWN, BUFFERED, ROOMY, `${ROOMY}, passed on in place`),
+    limits: [C, `${JAVASCRIPT}, sleeping`].map((limit) => ratio(limit).reached),
+  }
+}
+
 const besideGo = (label: string, bound: number): Aim => beside(GO, "Go's", label, bound)
 const besideC = (label: string, bound: number): Aim => beside(C, 'C', label, bound)
 
@@ -100,18 +116,11 @@ const AIMS: readonly Aim[] = [
   bufferedBeside(FIFO, 'the kernel FIFO', 10),
   times('a parked round trip beside Atomics.wait', ['parked', '1 B', 'Atomics.wait and notify'], ['≤', 1.1], OWN),
   ...['1 B', '1 KiB', '64 KiB'].flatMap((label) =>
-    ['MessagePort, copied', 'web streams, transferred'].map((other) =>
-      times(
-        `the reader awaits, ${label}: faster than ${other}`,
-        ['awaited', label, other],
-        ['≥', 10],
-        ...READER_AWAITS,
-      ),
-    ),
+    ['MessagePort, copied', 'web streams, transferred'].map((other) => readerAwaits(label, other)),
   ),
   ...['64 B', '4 KiB', '64 KiB'].flatMap((label) => [
-    times(`8 in a row, ${label}: faster than the kernel FIFO`, ['chain', label, FIFO], ['≥', 2], OWN, BUFFERED, ROOMY),
-    times(`8 in a row, ${label}, beside Go's`, ['chain', label, GO], ['≤', 1], OWN, BUFFERED, ROOMY),
+    inARow(label, FIFO, ': faster than the kernel FIFO', ['≥', 2]),
+    inARow(label, GO, ", beside Go's", ['≤', 1]),
   ]),
   ...['2 in a row, 64 B', '8 in a row, 64 B', '2 in a row, 4096 B', '8 in a row, 4096 B'].map((label) =>
     times(

@@ -98,15 +98,9 @@ switch (role) {
   }
   case 'relay': {
     const transport = transportNamed(name)
+    if (transport.pass === undefined) throw new TypeError(`${name} does not say how to pass on what comes`)
     port.postMessage('ready')
-    const { send } = await transport.sender(onward, size)
-    // Of a buffer more may come at once than one send takes.
-    await transport.receive(handle, size, (bytes) => {
-      for (let at = 0; at < bytes.length; at += size) {
-        const piece = bytes.subarray(at, at + size)
-        void send((room) => room.set(piece))
-      }
-    })
+    transport.pass(handle, onward, size)
     break
   }
   case 'alone': {

@@ -5,6 +5,8 @@
  *   limits memcpy SIZE       one thread copies SIZE bytes; ns per copy
  *   limits spin              two spinning threads, ns per round trip
  *   limits futex             two threads that sleep, ns per round trip
+ *   limits chain SIZE        eight threads in a row, which sleep while they have nothing to do, with a ring between each two: the first sends SIZE bytes at a
+ *                            time, those between send on what lies in their ring; ns per write
  *
  * Reads a line with a number of ms, measures for so long, writes a line with the figure; until its input ends.
  */
@@ -25,6 +27,8 @@
 #define LINE 64
 #define WINDOW (256 * 1024)
 #define CHUNK (32 * 1024)
+#define LINKS 7
+#define RING (1024 * 1024)
 
 static struct {
   _Alignas(LINE) atomic_ulong filled;
@@ -102,8 +106,10 @@ static void ask_spinning(void) {
   while (atomic_load_explicit(&shared.word, memory_order_acquire) != word + 2) pause_briefly();
 }
 
-static void futex_wait(int seen) { syscall(SYS_futex, &shared.word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0); }
-static void futex_wake(void) { syscall(SYS_futex, &shared.word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0); }
+static void sleep_while(void *word, int seen) { syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0); }
+static void wake_all(void *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0); }
+static void futex_wait(int seen) { sleep_while(&shared.word, seen); }
+static void futex_wake(void) { wake_all(&shared.word); }
 
 static void *answer_sleeping(void *unused) {
   for (;;) {
@@ -125,6 +131,65 @@ static void ask_sleeping(void) {
   futex_wake();
   for (int seen; (seen = atomic_load(&shared.word)) == word;) futex_wait(seen);
 }
+
+/* A ring between two threads of a row: bytes put into it and taken out of it since ever, in 32 bits, and who sleeps. */
+static struct link {
+  _Alignas(LINE) atomic_uint stored;
+  _Alignas(LINE) atomic_uint drained;
+  _Alignas(LINE) atomic_int receiver_sleeps;
+  atomic_int sender_sleeps;
+  unsigned char *ring;
+} links[LINKS];
+
+/* Who sleeps does so on the word that says it: it is cleared by who wakes. */
+static void awaken(atomic_int *sleeps) {
+  if (!atomic_load(sleeps)) return;
+  atomic_store(sleeps, 0);
+  wake_all(sleeps);
+}
+
+static void put(struct link *link, const unsigned char *bytes, size_t n) {
+  unsigned stored = atomic_load(&link->stored), drained;
+  while ((unsigned)(stored + n) - (drained = atomic_load(&link->drained)) > RING) {
+    atomic_store(&link->sender_sleeps, 1);
+    if (atomic_load(&link->drained) == drained) sleep_while(&link->sender_sleeps, 1);
+  }
+  size_t place = stored % RING, before_end = least(n, RING - place);
+  memcpy(link->ring + place, bytes, before_end);
+  memcpy(link->ring, bytes + before_end, n - before_end);
+  atomic_store(&link->stored, stored + n);
+  awaken(&link->receiver_sleeps);
+}
+
+/* Sends on what comes; the last of the row only takes it. Ends with the process. */
+static void *send_on(void *from) {
+  struct link *link = from, *onward = link + 1 < links + LINKS ? link + 1 : NULL;
+  for (unsigned drained = 0;;) {
+    unsigned stored = atomic_load(&link->stored);
+    if (stored == drained) {
+      atomic_store(&link->receiver_sleeps, 1);
+      if (atomic_load(&link->stored) == stored) sleep_while(&link->receiver_sleeps, 1);
+      continue;
+    }
+    size_t place = drained % RING, n = least(stored - drained, RING - place);
+    for (size_t at = 0; onward && at < n; at += size) put(onward, link->ring + place + at, least(size, n - at));
+    drained += n;
+    atomic_store(&link->drained, drained);
+    awaken(&link->sender_sleeps);
+  }
+  return NULL;
+}
+
+static void start_row(void) {
+  pthread_t thread;
+  for (int i = 0; i < LINKS; i++) {
+    links[i].ring = aligned_alloc(LINE, RING);
+    memset(links[i].ring, 1, RING);
+  }
+  for (int i = 0; i < LINKS; i++) pthread_create(&thread, NULL, send_on, &links[i]);
+}
+
+static void send_first(void) { put(links, source, size); }
 
 static void copy_once(void) {
   memcpy(target, source, size);
@@ -182,8 +247,9 @@ int main(int count, char **arguments) {
   else if (!strcmp(mode, "memcpy")) one = copy_once;
   else if (!strcmp(mode, "spin")) other = answer_spinning, one = ask_spinning;
   else if (!strcmp(mode, "futex")) other = answer_sleeping, one = ask_sleeping;
+  else if (!strcmp(mode, "chain") && size <= RING) one = send_first, start_row();
   if (!one || size == 0) {
-    fprintf(stderr, "usage: limits rendezvous|memcpy SIZE, or limits spin|futex\n");
+    fprintf(stderr, "usage: limits rendezvous|memcpy|chain SIZE, or limits spin|futex\n");
     return 2;
   }
   window = aligned_alloc(LINE, WINDOW);

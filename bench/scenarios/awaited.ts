@@ -1,5 +1,6 @@
 import { between } from '../contestant.ts'
 import { bySize, type Scenario } from '../scenario.ts'
+import { roomyLimit } from '../transports/limit.ts'
 import { messagePort, messagePortTransfer, webStreams } from '../transports/others.ts'
 import { awaited, awaitedReader, awaitedWriter, roomyAwaitedReader } from '../transports/threadpipe.ts'
 
@@ -14,6 +15,7 @@ export const awaitedSends: Scenario = {
     await between(awaitedWriter, size),
     await between(awaited, size),
     await between(roomyAwaitedReader, size),
+    await between(roomyLimit, size),
     await between(messagePort, size),
     await between(messagePortTransfer, size),
     await between(webStreams, size),

@@ -1,4 +1,4 @@
-import { bufferedLimit, limit, roomyLimit } from './limit.ts'
+import { bufferedLimit, limit, roomyLimit, sleepingLimit } from './limit.ts'
 import { misaligned } from './misaligned.ts'
 import { fifo, messagePort, messagePortTransfer, webStreams } from './others.ts'
 import { ringbuf, syncMessagePort } from './packages.ts'
@@ -10,6 +10,7 @@ import {
   buffered,
   inPlace,
   parking,
+  passedInPlace,
   readInPlace,
   roomy,
   roomyAwaitedReader,
@@ -28,11 +29,13 @@ export const TRANSPORTS: readonly Transport[] = [
   buffered,
   roomy,
   roomyAwaitedReader,
+  passedInPlace,
   parking,
   misaligned,
   limit,
   bufferedLimit,
   roomyLimit,
+  sleepingLimit,
   messagePort,
   messagePortTransfer,
   webStreams,

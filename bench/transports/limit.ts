@@ -1,6 +1,7 @@
+import { inPieces } from './pieces.ts'
 import { rest, rise } from './resting.ts'
-import { CAPACITY, LARGE_CAPACITY } from './threadpipe.ts'
-import type { Transport } from './transport.ts'
+import { CAPACITY, LARGE_CAPACITY, PASSING_CAPACITY } from './threadpipe.ts'
+import type { Consume, Transport } from './transport.ts'
 
 /**
  * What a hand-over takes in JavaScript if it does nothing else: the protocol of `native/limits.c`, two threads that spin and copy through a shared window,
@@ -18,8 +19,9 @@ const SET_BYTES = 256
 const { fill } = Buffer.prototype
 const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT
 const WINDOW_AT = 256
-/** Words, each in a cache line of its own: bytes put into the window and taken out of it since ever; and whether there is anything to spin for. */
+/** Words, each in a cache line of its own: bytes put into the window and taken out of it since ever; whether there is anything to spin for, or who sleeps. */
 const [FILLED, DRAINED, AWAKE] = [16, 32, 48]
+const [RECEIVER_SLEEPS, SENDER_SLEEPS] = [AWAKE, AWAKE + 1]
 
 function open(memory: SharedArrayBuffer): { words: Int32Array; window: Buffer } {
   return { words: new Int32Array(memory, 0, WINDOW_AT / WORD_BYTES), window: Buffer.from(memory, WINDOW_AT) }
@@ -144,3 +146,78 @@ export const roomyLimit = ringLimit(
   (size) => Math.max(4 * size, LARGE_CAPACITY),
   0,
 )
+
+/** Puts bytes into a ring, and sleeps while there is no room for all of them. */
+function put(words: Int32Array, ring: Buffer, bytes: Uint8Array): void {
+  const stored = words[FILLED] as number
+  for (;;) {
+    const drained = Atomics.load(words, DRAINED)
+    if (((stored + bytes.length - drained) | 0) <= ring.length) break
+    Atomics.store(words, SENDER_SLEEPS, 1)
+    if (Atomics.load(words, DRAINED) === drained) Atomics.wait(words, SENDER_SLEEPS, 1)
+  }
+  const position = stored & (ring.length - 1)
+  const beforeEnd = Math.min(bytes.length, ring.length - position)
+  copy(ring, position, beforeEnd === bytes.length ? bytes : bytes.subarray(0, beforeEnd))
+  if (beforeEnd < bytes.length) copy(ring, 0, bytes.subarray(beforeEnd))
+  Atomics.store(words, FILLED, (stored + bytes.length) | 0)
+  awaken(words, RECEIVER_SLEEPS)
+}
+
+/** Shows what comes where it lies, and sleeps while there is nothing. */
+function show(words: Int32Array, ring: Buffer, consume: Consume): void {
+  for (let drained = 0; ; ) {
+    const stored = Atomics.load(words, FILLED)
+    if (stored === drained) {
+      Atomics.store(words, RECEIVER_SLEEPS, 1)
+      if (Atomics.load(words, FILLED) === stored) Atomics.wait(words, RECEIVER_SLEEPS, 1)
+      continue
+    }
+    const position = drained & (ring.length - 1)
+    const n = Math.min((stored - drained) | 0, ring.length - position)
+    consume(ring.subarray(position, position + n))
+    drained = (drained + n) | 0
+    Atomics.store(words, DRAINED, drained)
+    awaken(words, SENDER_SLEEPS)
+  }
+}
+
+/** Who sleeps does so on the word that says it: it is cleared by who wakes. */
+function awaken(words: Int32Array, sleeps: number): void {
+  if (Atomics.load(words, sleeps) === 0) return
+  Atomics.store(words, sleeps, 0)
+  Atomics.notify(words, sleeps)
+}
+
+/** For more threads than there are cores: a ring between each two, and who has nothing to do sleeps at once. */
+export const sleepingLimit: Transport = {
+  name: 'the limit, in JavaScript, sleeping',
+  waits: 'stored',
+  make: () => {
+    const memory = new SharedArrayBuffer(WINDOW_AT + PASSING_CAPACITY)
+    return { sender: memory, receiver: memory }
+  },
+  sender: (handle, size) => {
+    const { words, window } = open(handle as SharedArrayBuffer)
+    const source = new Uint8Array(size)
+    return {
+      send: (produce) => {
+        produce(source)
+        put(words, window, source)
+      },
+    }
+  },
+  receive: (handle, _, consume) => {
+    const { words, window } = open(handle as SharedArrayBuffer)
+    show(words, window, consume)
+  },
+  pass: (handle, onward, size) => {
+    const from = open(handle as SharedArrayBuffer)
+    const to = open(onward as SharedArrayBuffer)
+    show(
+      from.words,
+      from.window,
+      inPieces(size, (bytes) => put(to.words, to.window, bytes)),
+    )
+  },
+}

@@ -3,6 +3,7 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MessageChannel, type MessagePort, type Transferable } from 'node:worker_threads'
+import { inPieces } from './pieces.ts'
 import type { Sender, Transport } from './transport.ts'
 
 /** What else there is in Node to get bytes from thread to thread. */
@@ -101,7 +102,7 @@ export const fifo: Transport = {
     return {
       send: (produce) => {
         produce(source)
-        for (let at = 0; at < size; ) at += writeSync(fd, source, at, size - at)
+        writeAll(fd, source)
       },
     }
   },
@@ -115,4 +116,16 @@ export const fifo: Transport = {
     }
     closeSync(fd)
   },
+  pass: (path, onward, size) => {
+    const fd = openSync(onward as string, 'w')
+    fifo.receive(
+      path,
+      size,
+      inPieces(size, (bytes) => writeAll(fd, bytes)),
+    )
+  },
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at)
 }

@@ -1,4 +1,5 @@
 import { type PipeHandle, PipeReader, PipeWriter, pipe } from 'threadpipe'
+import { inPieces } from './pieces.ts'
 import type { Consume, Link, Produce, Sender, Transport } from './transport.ts'
 
 /** threadpipe, in the ways it can be used. */
@@ -6,6 +7,8 @@ import type { Consume, Link, Produce, Sender, Transport } from './transport.ts'
 const DEFAULT_WINDOW = 256 * 1024
 export const CAPACITY = 64 * 1024
 export const LARGE_CAPACITY = 4 * CAPACITY
+/** As much as Linux gives a FIFO at most, where somebody asks for it. */
+export const PASSING_CAPACITY = 1024 * 1024
 
 function rendezvous(): Link {
   const { reader, writer } = pipe()
@@ -37,12 +40,22 @@ function blockingReceive(handle: unknown, size: number, consume: Consume): void 
   }
 }
 
+function blockingPass(handle: unknown, onward: unknown, size: number, targetBytes = size): void {
+  const writer = PipeWriter.from(onward as PipeHandle)
+  blockingReceive(
+    handle,
+    targetBytes,
+    inPieces(size, (bytes) => writer.writeSync(bytes)),
+  )
+}
+
 export const blocking: Transport = {
   name: 'threadpipe',
   waits: 'taken',
   make: rendezvous,
   sender: blockingSender,
   receive: blockingReceive,
+  pass: blockingPass,
 }
 
 /** Without spinning. */
@@ -94,6 +107,26 @@ export const inPlace: Transport = {
   },
   sender: writtenInPlace.sender,
   receive: readInPlace.receive,
+}
+
+/** A thread between two pipes that writes what it reads from where it lies: one copy for each of the pipes. */
+export const passedInPlace: Transport = {
+  name: 'threadpipe, large buffer, passed on in place',
+  waits: 'stored',
+  make: () => {
+    const { reader, writer } = pipe({ capacity: PASSING_CAPACITY })
+    return { sender: handleOf(writer), receiver: handleOf(reader) }
+  },
+  sender: blockingSender,
+  receive: readInPlace.receive,
+  pass: (handle, onward, size) => {
+    const writer = PipeWriter.from(onward as PipeHandle)
+    readInPlace.receive(
+      handle,
+      size,
+      inPieces(size, (bytes) => writer.writeSync(bytes)),
+    )
+  },
 }
 
 function awaitedSender(handle: unknown, size: number): Sender {
@@ -151,6 +184,7 @@ export const buffered: Transport = {
   sender: blockingSender,
   // Takes what is there, not only as much as one write.
   receive: (handle, size, consume) => blockingReceive(handle, Math.max(size, CAPACITY), consume),
+  pass: (handle, onward, size) => blockingPass(handle, onward, size, Math.max(size, CAPACITY)),
 }
 
 /** With room for several sends of any size: what somebody sets whose threads shall not wait for each other. */

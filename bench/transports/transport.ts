@@ -13,6 +13,8 @@ export interface Transport {
   sender(handle: unknown, size: number): Sender | Promise<Sender>
   /** Receives all that comes, in its thread, and gives it to `consume`. */
   receive(handle: unknown, size: number, consume: Consume): void | Promise<void>
+  /** Passes on all that comes, in its thread, in sends of `size` bytes: with as few copies as it can. Only what blocks can do so. */
+  pass?(handle: unknown, onward: unknown, size: number): void
 }
 
 export interface Link {
