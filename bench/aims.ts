@@ -23,19 +23,14 @@ function shareOfIdeal(label: string, names: readonly string[]): Aim['reached'] {
   return (f) => Math.max(f('work', label, 'fill'), f('work', label, 'hash')) / f('work', label, ...names)
 }
 
-/** The least of some contestants counts: whoever wants it fast can take that one. */
-function share(label: string, what: string, names: readonly string[], bound: number): Aim {
+/** The least of some contestants counts: whoever wants it fast can take that one. Beside it stands what the limit comes to. */
+function share(label: string, what: string, names: readonly string[], bound: number, limit: string): Aim {
   return {
     what: `work, ${label}, ${what}: share of the ideal`,
     bound: ['≥', bound],
     reached: shareOfIdeal(label, names),
+    limits: [() => Number.NaN, shareOfIdeal(label, [limit])],
   }
-}
-
-/** With copies at both ends, and beside that what the limit comes to. */
-function shareCopied(label: string, what: string, names: readonly string[], bound: number): Aim {
-  const limit = shareOfIdeal(label, [`${JAVASCRIPT}, large buffer`])
-  return { ...share(label, what, names, bound), limits: [() => Number.NaN, limit] }
 }
 
 /** The fastest of some contestants beside another one: its time as a multiple of theirs where it shall be at least something, else theirs of its own. */
@@ -100,10 +95,16 @@ const AIMS: readonly Aim[] = [
   ...['64 KiB', '1 MiB', '16 MiB'].map((label) =>
     times(`a send of ${label}, in place on one side, beside Go's`, ['rendezvous', label, GO], ['≤', 1], ...IN_PLACE),
   ),
-  shareCopied('256 B', 'buffered', [ROOMY], 0.9),
-  ...WORK.map((label) => shareCopied(label, 'copied', [OWN, ROOMY], 0.95)),
+  share('256 B', 'buffered', [ROOMY], 0.9, `${JAVASCRIPT}, large buffer`),
+  ...WORK.map((label) => share(label, 'copied', [OWN, ROOMY], 0.95, `${JAVASCRIPT}, large buffer`)),
   ...WORK.map((label) =>
-    share(label, 'in place', ['threadpipe, written in place', 'threadpipe, buffered, in place'], 0.97),
+    share(
+      label,
+      'in place',
+      ['threadpipe, written in place', 'threadpipe, buffered, in place'],
+      0.97,
+      `${JAVASCRIPT}, in place`,
+    ),
   ),
   ...WORK.map((label) => times(`work, ${label}, copied, beside Go's`, ['work', label, GO], ['≤', 1], OWN, ROOMY)),
   times(

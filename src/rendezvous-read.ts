@@ -26,6 +26,9 @@ import { ReadOperation } from './read-operation.ts'
 import { CHUNK_BYTES } from './rendezvous-write.ts'
 import { SHORT_SPINS, spin, wake } from './waiting.ts'
 
+/** The most that is copied at once where nobody waits for room, in bytes: up to a ms, in which the writer sees no progress. */
+const MAX_PIECE_BYTES = 1024 * 1024
+
 /**
  * A read: holds the read lock, waits for an offer, and by moving the slot to TAKING it claims min(target, what is left of the write),
  * which then is its own whatever closes. It drains the window while the writer fills it, and gives the slot back.
@@ -226,11 +229,14 @@ export class RendezvousRead extends ReadOperation {
     return Math.min(Math.max(0, counted), Math.max(this.moved, this.#claimed))
   }
 
-  /** Copies the next piece out of the window. */
+  /** Copies the next piece out of the window: a short one, if that makes room for the writer. */
   #drain(filled: number): void {
     const { mask } = this.memory
     const position = this.#drained & mask
-    const n = Math.min(this.#available(filled), this.#wanted - this.moved, mask + 1 - position, CHUNK_BYTES)
+    const available = this.#available(filled)
+    const isLast = available >= this.#left - this.moved
+    const most = isLast ? MAX_PIECE_BYTES : CHUNK_BYTES
+    const n = Math.min(available, this.#wanted - this.moved, mask + 1 - position, most)
     this.copyOut(position, n)
     this.moved += n
     this.#drained = (this.#drained + n) | 0

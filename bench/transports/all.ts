@@ -1,4 +1,4 @@
-import { bufferedLimit, limit, roomyLimit, sleepingLimit } from './limit.ts'
+import { bufferedLimit, inPlaceLimit, limit, roomyLimit, sleepingLimit } from './limit.ts'
 import { misaligned } from './misaligned.ts'
 import { fifo, messagePort, messagePortTransfer, webStreams } from './others.ts'
 import { ringbuf, syncMessagePort } from './packages.ts'
@@ -35,6 +35,7 @@ export const TRANSPORTS: readonly Transport[] = [
   limit,
   bufferedLimit,
   roomyLimit,
+  inPlaceLimit,
   sleepingLimit,
   messagePort,
   messagePortTransfer,

@@ -147,6 +147,49 @@ export const roomyLimit = ringLimit(
   0,
 )
 
+/** With no copy at all: bytes are produced in the ring, and consumed where they lie. */
+export const inPlaceLimit: Transport = {
+  name: 'the limit, in JavaScript, in place',
+  waits: 'stored',
+  make: (size) => {
+    const memory = new SharedArrayBuffer(WINDOW_AT + Math.max(4 * size, CAPACITY))
+    return { sender: memory, receiver: memory }
+  },
+  sender: (handle, size) => {
+    const { words, places } = openPlaces(handle as SharedArrayBuffer, size)
+    let stored = 0
+    return {
+      begin: () => rise(words, AWAKE),
+      send: (produce) => {
+        while (((stored - Atomics.load(words, DRAINED)) | 0) === places.length);
+        produce(places[stored & (places.length - 1)] as Uint8Array)
+        stored = (stored + 1) | 0
+        Atomics.store(words, FILLED, stored)
+      },
+      flush: () => {
+        while (Atomics.load(words, DRAINED) !== stored);
+        rest(words, AWAKE)
+      },
+    }
+  },
+  receive: (handle, size, consume) => {
+    const { words, places } = openPlaces(handle as SharedArrayBuffer, size)
+    for (let drained = 0; ; ) {
+      while (Atomics.load(words, FILLED) === drained) Atomics.wait(words, AWAKE, 0)
+      consume(places[drained & (places.length - 1)] as Uint8Array)
+      drained = (drained + 1) | 0
+      Atomics.store(words, DRAINED, drained)
+    }
+  },
+}
+
+/** Here the words count sends, and each has its place. */
+function openPlaces(memory: SharedArrayBuffer, size: number): { words: Int32Array; places: Uint8Array[] } {
+  const { words } = open(memory)
+  const length = (memory.byteLength - WINDOW_AT) / size
+  return { words, places: Array.from({ length }, (_, i) => new Uint8Array(memory, WINDOW_AT + i * size, size)) }
+}
+
 /** Puts bytes into a ring, and sleeps while there is no room for all of them. */
 function put(words: Int32Array, ring: Buffer, bytes: Uint8Array): void {
   const stored = words[FILLED] as number
