@@ -11,7 +11,7 @@ export const spinning: Scenario = {
   name: 'spinning',
   title: 'Spinning before parking, beside parking at once',
   unit: 'ns per send',
-  effort: { rounds: 15, roundMs: 100, warmUpMs: 200, leadMs: 100 },
+  effort: { rounds: 15, roundMs: 100, warmUpMs: 1500, leadMs: 100 },
   by: 'threads',
   setups: [64, 4096].flatMap((size) => [
     {
