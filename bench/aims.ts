@@ -92,9 +92,11 @@ const AIMS: readonly Aim[] = [
   besideGo('16 MiB', 2),
   ...['1 B', '64 B', '1 KiB'].map((label) => besideC(label, 1.5)),
   ...['4 KiB', '64 KiB', '1 MiB', '16 MiB'].map((label) => besideC(label, 1.3)),
-  ...['64 KiB', '1 MiB', '16 MiB'].map((label) =>
-    times(`a send of ${label}, in place on one side, beside Go's`, ['rendezvous', label, GO], ['≤', 1], ...IN_PLACE),
-  ),
+  ...['64 KiB', '1 MiB', '16 MiB'].map((label) => {
+    const ratio = (...names: string[]) =>
+      times(`a send of ${label}, in place on one side, beside Go's`, ['rendezvous', label, GO], ['≤', 1], ...names)
+    return { ...ratio(...IN_PLACE), limits: [ratio(`${C}, in place`).reached, () => Number.NaN] }
+  }),
   share('256 B', 'buffered', [ROOMY], 0.9, `${JAVASCRIPT}, large buffer`),
   ...WORK.map((label) => share(label, 'copied', [OWN, ROOMY], 0.95, `${JAVASCRIPT}, large buffer`)),
   ...WORK.map((label) =>

@@ -2,6 +2,7 @@
  * What the machine itself can do: the limits that a pipe between two threads is held against.
  *
  *   limits rendezvous SIZE   two spinning threads, each write of SIZE bytes copied into a shared window and out of it; ns per write
+ *   limits in-place SIZE     the same, where nobody copies them out
  *   limits memcpy SIZE       one thread copies SIZE bytes; ns per copy
  *   limits spin              two spinning threads, ns per round trip
  *   limits futex             two threads that sleep, ns per round trip
@@ -39,6 +40,7 @@ static struct {
 
 static unsigned char *window, *source, *target;
 static size_t size;
+static int copies_out = 1;
 
 static double now(void) {
   struct timespec t;
@@ -68,7 +70,7 @@ static void *drain(void *unused) {
     }
     size_t place = drained % WINDOW;
     size_t n = least(least(filled - drained, CHUNK), WINDOW - place);
-    memcpy(target + at, window + place, n);
+    if (copies_out) memcpy(target + at, window + place, n);
     at = (at + n) % size;
     drained += n;
     atomic_store_explicit(&shared.drained, drained, memory_order_release);
@@ -244,12 +246,13 @@ int main(int count, char **arguments) {
   void *(*other)(void *) = NULL;
   void (*one)(void) = NULL;
   if (!strcmp(mode, "rendezvous")) other = drain, one = write_whole;
+  else if (!strcmp(mode, "in-place")) other = drain, one = write_whole, copies_out = 0;
   else if (!strcmp(mode, "memcpy")) one = copy_once;
   else if (!strcmp(mode, "spin")) other = answer_spinning, one = ask_spinning;
   else if (!strcmp(mode, "futex")) other = answer_sleeping, one = ask_sleeping;
   else if (!strcmp(mode, "chain") && size <= RING) one = send_first, start_row();
   if (!one || size == 0) {
-    fprintf(stderr, "usage: limits rendezvous|memcpy|chain SIZE, or limits spin|futex\n");
+    fprintf(stderr, "usage: limits rendezvous|in-place|memcpy|chain SIZE, or limits spin|futex\n");
     return 2;
   }
   window = aligned_alloc(LINE, WINDOW);

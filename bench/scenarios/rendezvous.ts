@@ -18,6 +18,7 @@ export const rendezvous: Scenario = {
     await between(writtenInPlace, size),
     native("Go's io.Pipe", 'go', ['rendezvous', String(size)]),
     native('the limit, in C', 'c', ['rendezvous', String(size)]),
+    native('the limit, in C, in place', 'c', ['in-place', String(size)]),
     await between(limit, size),
     await between(messagePort, size),
     await between(messagePortTransfer, size),
