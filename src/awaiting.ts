@@ -42,16 +42,26 @@ export class AwaitQueue {
   readonly #asleep = new Map<number, number>()
   #patience: ReturnType<typeof setTimeout> | undefined
   readonly #onBeat = (): void => this.#beat()
-  /** The call that is being made: stopped in the middle, it is neither over nor pending. */
+  /** The call that is being made: stopped in the middle, it is neither over nor awaited by anybody. */
   #made: Operation | undefined
+  /** The same while its signal is listened to, which may run anybody's code; and the turn of the event loop in which that began. */
+  #listening: Operation | undefined
+  #listeningIn = 0
 
   /** Leaves a call that was stopped as it was made: nobody has its promise. */
   recover(): void {
     const made = this.#made
-    if (made === undefined) return
     this.#made = undefined
-    made.recover()
-    const pending = this.#pending.find(({ operation }) => operation === made)
+    if (made !== undefined) this.#leave(made)
+    const listening = this.#listening
+    if (listening === undefined || this.#listeningIn === currentTurn()) return
+    this.#listening = undefined
+    this.#leave(listening)
+  }
+
+  #leave(stopped: Operation): void {
+    stopped.recover()
+    const pending = this.#pending.find(({ operation }) => operation === stopped)
     if (pending !== undefined) this.#drop(pending)
   }
 
@@ -74,7 +84,7 @@ export class AwaitQueue {
     let promise: Promise<void> | undefined
     try {
       if (!isNext || !operation.step()) promise = this.#enqueue(operation, timeoutMs, signal, isNext)
-      else if (turnIsOverdue()) promise = new Promise(platform.afterTurn)
+      else if (turnIsOverdue()) promise = new Promise((resolve) => platform.afterTurn(resolve))
     } catch (error) {
       const said = operation.abandon(error)
       this.#made = undefined
@@ -98,11 +108,11 @@ export class AwaitQueue {
       pending.reject = reject
     })
     try {
-      if (signal !== undefined) this.#listen(pending, signal)
       if (isNext) this.#pending.unshift(pending)
       else this.#pending.push(pending)
       if (this.#pending.length === 1) platform.holdLoop(this.#onBeat)
       if (timeoutMs !== undefined) this.#armTimer(pending)
+      if (signal !== undefined) this.#listen(pending, signal)
     } catch (error) {
       this.#drop(pending)
       throw error
@@ -197,16 +207,20 @@ export class AwaitQueue {
       pending.deadline.bringForward(() => cancelled(pending.operation.half, signal.reason))
       this.#atDeadline(pending)
     }
-    // Between the two parts of a call in place it may have fired already.
-    if (signal.aborted) queueMicrotask(onAbort)
-    else {
-      // It may be anybody's, and make calls of its own.
-      const made = this.#made
-      this.#made = undefined
-      signal.addEventListener('abort', onAbort, { once: true })
-      this.#made = made
-    }
     pending.stopListening = () => signal.removeEventListener('abort', onAbort)
+    // It may be anybody's, and make calls of its own, which do not leave this one.
+    const outer = this.#listening
+    this.#listeningIn = currentTurn()
+    this.#listening = pending.operation
+    this.#made = undefined
+    try {
+      // Between the two parts of a call in place it may have fired already.
+      if (signal.aborted) queueMicrotask(onAbort)
+      else signal.addEventListener('abort', onAbort, { once: true })
+    } finally {
+      this.#made = pending.operation
+      this.#listening = outer
+    }
   }
 
   #atDeadline(pending: Pending): void {

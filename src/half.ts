@@ -154,6 +154,7 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
 
   /** @internal Runs an operation on that holds its lock already: ahead of those that queue for it. */
   protected resume(operation: Operation, timeoutMs?: number, signal?: AbortSignal): Promise<void> | undefined {
+    this.#queue.recover()
     return this.#queue.make(operation, timeoutMs, signal)
   }
 
@@ -164,13 +165,18 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
     this.#queue.recover()
   }
 
-  /** Whether a callback is running. One of an earlier turn was stopped in the middle, and so was its call, which is left. */
+  /** Whether a callback is running. One that began in an earlier turn was stopped in the middle, and so was its call, which is left; as is one that still seems to run in the next. */
   #isLending(): boolean {
+    if (this.#lent === undefined) return false
+    if (this.#lentIn !== currentTurn()) this.#leaveLent()
+    else platform.afterTurn(() => this.#leaveLent())
+    return this.#lent !== undefined
+  }
+
+  #leaveLent(): void {
     const lent = this.#lent
-    if (lent === undefined || this.#lentIn === currentTurn()) return lent !== undefined
     this.#lent = undefined
-    lent.recover()
-    return false
+    lent?.recover()
   }
 
   #enter(): void {
@@ -180,12 +186,16 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
 
   /** @internal Calls what an operation has lent bytes to, and must not use this half. */
   protected lending<T>(operation: Operation, call: () => T): T {
-    this.#lentIn = currentTurn()
     this.#lent = operation
     try {
-      return call()
-    } finally {
+      this.#lentIn = currentTurn()
+      const result = call()
       this.#lent = undefined
+      return result
+    } catch (error) {
+      // Else there was no stack left to give the bytes back.
+      if (!operation.isLending) this.#lent = undefined
+      throw error
     }
   }
 }

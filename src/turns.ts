@@ -1,6 +1,6 @@
 import { platform } from '#platform'
 
-/** Turns of this thread's event loop: it is only known whether one that somebody has asked about is over. */
+/** Turns of this thread's event loop, as far as somebody asks: it is known only of such a turn that it is over, and may be so a little later. */
 
 let turn = 0
 let isAwaited = false
@@ -11,7 +11,7 @@ export function currentTurn(): number {
   platform.afterTurn(() => {
     turn += 1
     isAwaited = false
-  })
+  }, false)
   isAwaited = true
   return turn
 }

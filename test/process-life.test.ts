@@ -71,3 +71,19 @@ test.each([
   expect(code).toBe(5)
   expect(ms).toBeLessThan(LIMIT_MS)
 })
+
+test('a call in place keeps no process alive, not even one made as it ends', async () => {
+  const { code, output } = await run(`
+    import { pipe } from 'threadpipe'
+    const { reader, writer } = pipe({ capacity: 8 })
+    let ends = 0
+    process.on('beforeExit', () => {
+      ends += 1
+      if (ends > 3) process.exit(7)
+      writer.writeInPlaceSync(4, () => {})
+      reader.readInPlaceSync(() => {})
+    })
+    process.on('exit', () => console.log(ends))
+  `)
+  expect({ code, output }).toEqual({ code: 0, output: '1\n' })
+})

@@ -486,3 +486,44 @@ test('a call that a signal makes as it is listened to does not end the one that 
   expect(text(target)).toBe('abcdef')
   expect([await write, await nested]).toEqual([3, 3])
 })
+
+test.each(['a close', 'another read'])(
+  'what a signal does as it is looked at does not end the call that it is for: %s',
+  async (what) => {
+    const { reader, writer } = pipe()
+    const { signal } = new AbortController()
+    let looks = 0
+    let nested: Promise<number | null> | undefined
+    Object.defineProperty(signal, 'aborted', {
+      get: () => {
+        looks += 1
+        if (looks !== 2) return false
+        if (what === 'a close') reader.close()
+        else nested = reader.read(new Uint8Array(3), PATIENT)
+        return false
+      },
+    })
+    const read = reader.read(new Uint8Array(3), { signal, ...PATIENT })
+    if (what === 'a close') {
+      await expect(read).rejects.toMatchObject({ code: 'ERR_PIPE_CLOSED' })
+      return
+    }
+    expect(await writer.write('abc', PATIENT)).toBe(3)
+    expect(await writer.write('de', PATIENT)).toBe(2)
+    expect([await read, await nested]).toEqual([3, 2])
+  },
+)
+
+test('a signal that fires as it is listened to cancels the call', async () => {
+  const { reader } = pipe()
+  const controller = new AbortController()
+  const { signal } = controller
+  const listen = signal.addEventListener.bind(signal)
+  vi.spyOn(signal, 'addEventListener').mockImplementation((...args: unknown[]) => {
+    listen(...(args as Parameters<typeof listen>))
+    controller.abort(new RangeError('enough'))
+  })
+  await expect(reader.read(new Uint8Array(3), { signal, ...PATIENT })).rejects.toMatchObject({ name: 'AbortError' })
+  const { writer } = pipe()
+  await expect(writer.write('abc', { timeout: 10 })).rejects.toMatchObject(TIMED_OUT)
+})

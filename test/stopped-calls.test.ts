@@ -164,17 +164,37 @@ describe('a callback that was stopped has moved nothing, which shows once the ev
     },
   )
 
-  test.each(['close', 'closeWithError', 'abort'] as const)('%s leaves it, too', async (end) => {
+  test.each(
+    (['close', 'closeWithError', 'abort'] as const).flatMap((end) => [false, true].map((later) => ({ end, later }))),
+  )('%o leaves it, too', async ({ end, later }) => {
     const { reader, writer } = pipe()
     const write = new Side(thread(), 'blocking').write(writer, 'abc')
-    stopped('reader.readInPlaceSync(() => { for (;;); })', { reader }, 200)
-    await turned()
+    await until(() => ((wordsOf(writer)[HANDOFF] as number) & STATE) === OFFERED)
+    stopped('reader.readInPlaceSync(() => { for (;;); })', { reader }, 20)
+    const startedMs = performance.now()
+    if (later) await turned()
     reader[end](new RangeError('stop'))
     expect(await failureOf(write)).toMatchObject({
       ...(end === 'close' ? { code: 'ERR_PIPE_CLOSED' } : { message: 'stop' }),
       bytesWritten: 0,
     })
+    expect(performance.now() - startedMs).toBeLessThan(5000)
   })
+})
+
+test('an awaited call that was stopped as its signal was listened to is left once the event loop has turned', async () => {
+  const { reader, writer } = pipe()
+  const signal = new AbortController().signal
+  signal.addEventListener = () => {
+    for (;;);
+  }
+  stopped('reader.read(new Uint8Array(3), { signal })', { reader, signal, Uint8Array }, 20)
+  await turned()
+  const write = writer.write('abc', PATIENT)
+  const target = new Uint8Array(3)
+  expect(await reader.read(target, PATIENT)).toBe(3)
+  expect(text(target)).toBe('abc')
+  expect(await write).toBe(3)
 })
 
 test('a read that was stopped as it had given its match back leaves the next offer alone', async () => {

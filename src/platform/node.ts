@@ -1,6 +1,8 @@
 import { Buffer } from 'node:buffer'
 import { closeSync, existsSync, openSync, readlinkSync, readSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
+// Not the global one, which tests replace.
+import { setImmediate } from 'node:timers'
 import { threadId } from 'node:worker_threads'
 import { anonymousThread } from './anonymous.ts'
 import { Beats } from './beats.ts'
@@ -212,7 +214,8 @@ export const platform: Platform = {
   holdLoop: (beat) => beats.add(beat),
   releaseLoop: (beat) => beats.delete(beat),
 
-  afterTurn(callback) {
-    setImmediate(callback)
+  afterTurn(callback, needed = true) {
+    const turned = setImmediate(callback)
+    if (!needed) turned.unref()
   },
 }

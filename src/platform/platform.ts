@@ -42,8 +42,8 @@ export interface Platform {
   holdLoop(beat: () => void): void
   releaseLoop(beat: () => void): void
 
-  /** Calls back once the event loop has turned: timers and I/O had their chance. */
-  afterTurn(callback: () => void): void
+  /** Calls back once the event loop has turned: timers and I/O had their chance. The loop is not kept alive, nor awake, for what is not `needed`. */
+  afterTurn(callback: () => void, needed?: boolean): void
 }
 
 /** How often a thread that waits looks up, in ms: what it waits for may have died. */
