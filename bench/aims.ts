@@ -42,7 +42,7 @@ function times(
 ): Aim {
   const ratio = (f: Figures): number => f(scenario, label, ...names) / f(scenario, label, other)
   // Where a contestant is missing its time is infinite, and the ratio none.
-  return { what, bound, reached: bound[0] === '≤' ? ratio : (f) => 1 / (ratio(f) || Number.NaN) }
+  return { what, bound, reached: (f) => (bound[0] === '≤' ? ratio(f) : 1 / ratio(f)) || Number.NaN }
 }
 
 /** A send beside one of another, and beside that what the limits come to. */

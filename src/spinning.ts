@@ -9,7 +9,8 @@ import { SHORT_SPINS, spin } from './waiting.ts'
  * share a core while another is idle; from then on they sleep at every hand-over, for whoever spins keeps the other from answering. They are put apart only
  * if both want to run across a tick or two of the scheduler. So a thread that has parked often, and not for long, spins for such a time for
  * some waits; if that does not help, it has more patience before it tries again.
- * Nor does it try while more threads want to run than there are cores: then there is no idle one.
+ * Nor does it try while more threads want to run than there are cores: then there is no idle one. For as long it spins less, too: the core is wanted by
+ * others, and who is not about to answer will not soon.
  */
 
 /** The longest spin but for that: so a wait never costs more than twice the best choice. */
@@ -28,14 +29,20 @@ const MAX_PATIENCE = 8192
 const MORE_PATIENCE = 4
 /** A thread that has not parked for so long, in ms, has its patience back. */
 const UNDISTURBED_MS = 20
-/** For so long, in ms, after more threads wanted to run than there are cores, it does not try: one look sees less than there is. */
+/** For so long, in ms, after more threads wanted to run than there are cores, that counts: one look sees less than there is. */
 const CROWDED_MS = 250
+/** A thread that parks all the time looks for that after so many short parks, and not within so many ms. */
+const PARKS_BETWEEN_LOOKS = 32
+const MS_BETWEEN_LOOKS = 50
+/** The longest spin then: some microseconds. */
+const CROWDED_SPINS = 1024
 
 let patience = FIRST_PATIENCE
 let shortParks = 0
 let apartUntilMs = 0
 let parkedUntilMs = 0
 let crowdedMs = -CROWDED_MS
+let lookedMs = -MS_BETWEEN_LOOKS
 
 /** Spins for as long as it is worth, with so much time left. @returns whether what the operation waits for has changed */
 export function spinBeforeParking(operation: Operation, leftMs: number): boolean {
@@ -45,6 +52,7 @@ export function spinBeforeParking(operation: Operation, leftMs: number): boolean
     const nowMs = performance.now()
     if (platform.isCrowded()) crowdedMs = nowMs
     if (nowMs - crowdedMs >= CROWDED_MS) apartUntilMs = nowMs + APART_MS
+    lookedMs = nowMs
   }
   if (apartUntilMs > 0 && leftMs > TIME_FOR_APART_MS) {
     const changed = hasChanged(operation, APART_SPINS)
@@ -52,7 +60,9 @@ export function spinBeforeParking(operation: Operation, leftMs: number): boolean
     if (!changed || performance.now() > apartUntilMs) apartUntilMs = 0
     return changed
   }
-  const { spins } = operation
+  // As of the last park: a thread that never parks is not crowded, or has no harm from it.
+  const most = parkedUntilMs - crowdedMs < CROWDED_MS ? CROWDED_SPINS : MAX_SPINS
+  const spins = Math.min(operation.spins, most)
   const changed = hasChanged(operation, spins)
   operation.spins = changed ? Math.min(spins * 4, MAX_SPINS) : Math.max(spins >> 1, SHORT_SPINS)
   return changed
@@ -65,7 +75,11 @@ export function noteParked(fromMs: number, untilMs: number): void {
     shortParks = 0
   }
   parkedUntilMs = untilMs
-  if (untilMs - fromMs < SHORT_PARK_MS) shortParks += 1
+  if (untilMs - fromMs >= SHORT_PARK_MS) return
+  shortParks += 1
+  if (shortParks % PARKS_BETWEEN_LOOKS !== 0 || untilMs - lookedMs < MS_BETWEEN_LOOKS) return
+  lookedMs = untilMs
+  if (platform.isCrowded()) crowdedMs = untilMs
 }
 
 /** Looks at what the operation waits for, at most so many times. @returns whether it has changed */

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Operation } from '../src/operation.ts'
 import type { Platform } from '../src/platform/platform.ts'
 
@@ -97,17 +97,44 @@ test('who has not parked for a while has its patience back', () => {
   expect(looksOf()).toBe(LONG)
 })
 
-test('nobody tries while more threads want to run than there are cores, nor soon after', () => {
-  const clock = vi.spyOn(performance, 'now').mockReturnValue(5000)
-  crowded = true
-  park(32, 0.05)
-  expect(looksOf()).toBe(MAX)
-  crowded = false
-  clock.mockReturnValue(5200)
-  park(128, 0.05)
-  expect(looksOf()).toBeLessThan(LONG)
-  clock.mockReturnValue(5251)
-  park(512, 0.05)
-  expect(looksOf()).toBe(LONG)
-  clock.mockRestore()
+describe('while more threads want to run than there are cores, and soon after', () => {
+  const CROWDED = 1024
+
+  beforeEach(() => {
+    vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
+  })
+  afterEach(() => vi.restoreAllMocks())
+
+  test('nobody tries, and spins are shorter', () => {
+    crowded = true
+    park(32, 0.05)
+    expect(looksOf()).toBe(CROWDED)
+    crowded = false
+    nowMs += 200
+    park(32, 0.05)
+    expect(looksOf({ inVain: false })).toBe(1)
+    expect(looksOf()).toBe(CROWDED)
+    nowMs += 50
+    park(32, 0.05)
+    expect(looksOf()).toBe(LONG)
+    park(1, 0.05)
+    spins = MAX
+    expect(looksOf()).toBe(MAX)
+  })
+
+  test('a thread that parks all the time looks for that now and then', () => {
+    let asked = 0
+    platform.isCrowded = () => {
+      asked += 1
+      return true
+    }
+    park(31, 0.05)
+    expect(asked).toBe(0)
+    park(1, 0.05)
+    expect(asked).toBe(1)
+    // A tenth of a second.
+    park(660, 0.05)
+    expect(asked).toBe(2)
+    expect(looksOf()).toBe(CROWDED)
+  })
 })
