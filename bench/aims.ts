@@ -45,35 +45,45 @@ function times(
   return { what, bound, reached: (f) => (bound[0] === '≤' ? ratio(f) : 1 / ratio(f)) || Number.NaN }
 }
 
-/** A send beside one of another, and beside that what the limits come to. */
+/** The same for one's own contestants, and beside that what the limits come to, where there are such. */
+function limited(ratio: (...names: string[]) => Aim, names: readonly string[], c: string, javascript: string): Aim {
+  return { ...ratio(...names), limits: [c, javascript].map((limit) => ratio(limit).reached) }
+}
+
+const NO_LIMIT = 'none'
+
+/** A send beside one of another. */
 function beside(other: string, text: string, label: string, bound: number): Aim {
-  return {
-    ...times(`a send of ${label}, copied, beside ${text}`, ['rendezvous', label, other], ['≤', bound], OWN),
-    limits: [C, JAVASCRIPT].map((limit) => (f) => f('rendezvous', label, limit) / f('rendezvous', label, other)),
-  }
+  const ratio = (...names: string[]) =>
+    times(`a send of ${label}, copied, beside ${text}`, ['rendezvous', label, other], ['≤', bound], ...names)
+  return limited(ratio, [OWN], C, JAVASCRIPT)
 }
 
-/** Writes into a buffer beside those of another, and beside that what the limit comes to. */
+/** A send beside Go's, where one side need not copy. */
+function inPlaceBesideGo(label: string): Aim {
+  const ratio = (...names: string[]) =>
+    times(`a send of ${label}, in place on one side, beside Go's`, ['rendezvous', label, GO], ['≤', 1], ...names)
+  return limited(ratio, IN_PLACE, `${C}, in place`, NO_LIMIT)
+}
+
+/** Writes into a buffer beside those of another. */
 function bufferedBeside(other: string, text: string, bound: number): Aim {
-  const factor = (name: string) =>
-    times(`writes of 64 B, buffered: faster than ${text}`, ['buffered', '64 B', other], ['≥', bound], name)
-  return { ...factor(BUFFERED), limits: [() => Number.NaN, factor(`${JAVASCRIPT}, buffered`).reached] }
+  const factor = (...names: string[]) =>
+    times(`writes of 64 B, buffered: faster than ${text}`, ['buffered', '64 B', other], ['≥', bound], ...names)
+  return limited(factor, [BUFFERED], NO_LIMIT, `${JAVASCRIPT}, buffered`)
 }
 
-/** A reader that awaits beside that of another, and beside that what bytes take that are copied into a buffer and out of it by threads that spin. */
+/** A reader that awaits beside that of another; the limit is what bytes take that are copied into a buffer and out of it by threads that spin. */
 function readerAwaits(label: string, other: string): Aim {
   const factor = (...names: string[]) =>
     times(`the reader awaits, ${label}: faster than ${other}`, ['awaited', label, other], ['≥', 10], ...names)
-  return { ...factor(...READER_AWAITS), limits: [() => Number.NaN, factor(`${JAVASCRIPT}, large buffer`).reached] }
+  return limited(factor, READER_AWAITS, NO_LIMIT, `${JAVASCRIPT}, large buffer`)
 }
 
-/** Eight in a row beside those of another, and beside that what the limits come to. */
+/** Eight in a row beside those of another. */
 function inARow(label: string, other: string, text: string, bound: Aim['bound']): Aim {
   const ratio = (...names: string[]) => times(`8 in a row, ${label}${text}`, ['chain', label, other], bound, ...names)
-  return {
-    ...ratio(OWN, BUFFERED, ROOMY, `${ROOMY}, passed on in place`),
-    limits: [C, `${JAVASCRIPT}, sleeping`].map((limit) => ratio(limit).reached),
-  }
+  return limited(ratio, [OWN, BUFFERED, ROOMY, `${ROOMY}, passed on in place`], C, `${JAVASCRIPT}, sleeping`)
 }
 
 const besideGo = (label: string, bound: number): Aim => beside(GO, "Go's", label, bound)
@@ -92,11 +102,7 @@ const AIMS: readonly Aim[] = [
   besideGo('16 MiB', 2),
   ...['1 B', '64 B', '1 KiB'].map((label) => besideC(label, 1.5)),
   ...['4 KiB', '64 KiB', '1 MiB', '16 MiB'].map((label) => besideC(label, 1.3)),
-  ...['64 KiB', '1 MiB', '16 MiB'].map((label) => {
-    const ratio = (...names: string[]) =>
-      times(`a send of ${label}, in place on one side, beside Go's`, ['rendezvous', label, GO], ['≤', 1], ...names)
-    return { ...ratio(...IN_PLACE), limits: [ratio(`${C}, in place`).reached, () => Number.NaN] }
-  }),
+  ...['64 KiB', '1 MiB', '16 MiB'].map(inPlaceBesideGo),
   share('256 B', 'buffered', [ROOMY], 0.9, `${JAVASCRIPT}, large buffer`),
   ...WORK.map((label) => share(label, 'copied', [OWN, ROOMY], 0.95, `${JAVASCRIPT}, large buffer`)),
   ...WORK.map((label) =>

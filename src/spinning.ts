@@ -50,9 +50,8 @@ export function spinBeforeParking(operation: Operation, leftMs: number): boolean
     shortParks = 0
     patience = Math.min(patience * MORE_PATIENCE, MAX_PATIENCE)
     const nowMs = performance.now()
-    if (platform.isCrowded()) crowdedMs = nowMs
+    lookAround(nowMs)
     if (nowMs - crowdedMs >= CROWDED_MS) apartUntilMs = nowMs + APART_MS
-    lookedMs = nowMs
   }
   if (apartUntilMs > 0 && leftMs > TIME_FOR_APART_MS) {
     const changed = hasChanged(operation, APART_SPINS)
@@ -77,9 +76,12 @@ export function noteParked(fromMs: number, untilMs: number): void {
   parkedUntilMs = untilMs
   if (untilMs - fromMs >= SHORT_PARK_MS) return
   shortParks += 1
-  if (shortParks % PARKS_BETWEEN_LOOKS !== 0 || untilMs - lookedMs < MS_BETWEEN_LOOKS) return
-  lookedMs = untilMs
-  if (platform.isCrowded()) crowdedMs = untilMs
+  if (shortParks % PARKS_BETWEEN_LOOKS === 0 && untilMs - lookedMs >= MS_BETWEEN_LOOKS) lookAround(untilMs)
+}
+
+function lookAround(nowMs: number): void {
+  lookedMs = nowMs
+  if (platform.isCrowded()) crowdedMs = nowMs
 }
 
 /** Looks at what the operation waits for, at most so many times. @returns whether it has changed */

@@ -515,7 +515,7 @@ test.each(['a close', 'another read'])(
 )
 
 test('a signal that fires as it is listened to cancels the call', async () => {
-  const { reader } = pipe()
+  const { reader, writer } = pipe()
   const controller = new AbortController()
   const { signal } = controller
   const listen = signal.addEventListener.bind(signal)
@@ -524,6 +524,6 @@ test('a signal that fires as it is listened to cancels the call', async () => {
     controller.abort(new RangeError('enough'))
   })
   await expect(reader.read(new Uint8Array(3), { signal, ...PATIENT })).rejects.toMatchObject({ name: 'AbortError' })
-  const { writer } = pipe()
+  // Nobody reads any more.
   await expect(writer.write('abc', { timeout: 10 })).rejects.toMatchObject(TIMED_OUT)
 })

@@ -1,7 +1,7 @@
 import { inPieces } from './pieces.ts'
 import { rest, rise } from './resting.ts'
 import { CAPACITY, LARGE_CAPACITY, PASSING_CAPACITY } from './threadpipe.ts'
-import type { Consume, Transport } from './transport.ts'
+import type { Consume, Link, Transport } from './transport.ts'
 
 /**
  * What a hand-over takes in JavaScript if it does nothing else: the protocol of `native/limits.c`, two threads that spin and copy through a shared window,
@@ -23,6 +23,12 @@ const WINDOW_AT = 256
 const [FILLED, DRAINED, AWAKE] = [16, 32, 48]
 const [RECEIVER_SLEEPS, SENDER_SLEEPS] = [AWAKE, AWAKE + 1]
 
+/** Both ends have the same memory, with so many bytes behind the words. */
+function linkOf(bytes: number): Link {
+  const memory = new SharedArrayBuffer(WINDOW_AT + bytes)
+  return { sender: memory, receiver: memory }
+}
+
 function open(memory: SharedArrayBuffer): { words: Int32Array; window: Buffer } {
   return { words: new Int32Array(memory, 0, WINDOW_AT / WORD_BYTES), window: Buffer.from(memory, WINDOW_AT) }
 }
@@ -43,10 +49,7 @@ function copy(target: Uint8Array, at: number, source: Uint8Array): void {
 export const limit: Transport = {
   name: 'the limit, in JavaScript',
   waits: 'taken',
-  make: () => {
-    const memory = new SharedArrayBuffer(WINDOW_AT + WINDOW_BYTES)
-    return { sender: memory, receiver: memory }
-  },
+  make: () => linkOf(WINDOW_BYTES),
   sender: (handle, size) => {
     const { words, window } = open(handle as SharedArrayBuffer)
     const source = new Uint8Array(size)
@@ -91,10 +94,7 @@ function ringLimit(name: string, ringBytes: (size: number) => number, restLoops:
   return {
     name,
     waits: 'stored',
-    make: (size) => {
-      const memory = new SharedArrayBuffer(WINDOW_AT + ringBytes(size))
-      return { sender: memory, receiver: memory }
-    },
+    make: (size) => linkOf(ringBytes(size)),
     sender: (handle, size) => {
       const { words, window } = open(handle as SharedArrayBuffer)
       const ring = window.length
@@ -151,10 +151,7 @@ export const roomyLimit = ringLimit(
 export const inPlaceLimit: Transport = {
   name: 'the limit, in JavaScript, in place',
   waits: 'stored',
-  make: (size) => {
-    const memory = new SharedArrayBuffer(WINDOW_AT + Math.max(4 * size, CAPACITY))
-    return { sender: memory, receiver: memory }
-  },
+  make: (size) => linkOf(Math.max(4 * size, CAPACITY)),
   sender: (handle, size) => {
     const { words, places } = openPlaces(handle as SharedArrayBuffer, size)
     let stored = 0
@@ -236,10 +233,7 @@ function awaken(words: Int32Array, sleeps: number): void {
 export const sleepingLimit: Transport = {
   name: 'the limit, in JavaScript, sleeping',
   waits: 'stored',
-  make: () => {
-    const memory = new SharedArrayBuffer(WINDOW_AT + PASSING_CAPACITY)
-    return { sender: memory, receiver: memory }
-  },
+  make: () => linkOf(PASSING_CAPACITY),
   sender: (handle, size) => {
     const { words, window } = open(handle as SharedArrayBuffer)
     const source = new Uint8Array(size)

@@ -1,4 +1,4 @@
-import { type PipeHandle, PipeReader, PipeWriter, pipe } from 'threadpipe'
+import { type PipeHandle, type PipeOptions, PipeReader, PipeWriter, pipe } from 'threadpipe'
 import { inPieces } from './pieces.ts'
 import type { Consume, Link, Produce, Sender, Transport } from './transport.ts'
 
@@ -10,10 +10,12 @@ export const LARGE_CAPACITY = 4 * CAPACITY
 /** As much as Linux gives a FIFO at most, where somebody asks for it. */
 export const PASSING_CAPACITY = 1024 * 1024
 
-function rendezvous(): Link {
-  const { reader, writer } = pipe()
+function linkBy(options?: PipeOptions): Link {
+  const { reader, writer } = pipe(options)
   return { sender: handleOf(writer), receiver: handleOf(reader) }
 }
+
+const rendezvous = (): Link => linkBy()
 
 export function handleOf({ memory, half }: PipeHandle): PipeHandle {
   return { memory, half }
@@ -40,13 +42,10 @@ function blockingReceive(handle: unknown, size: number, consume: Consume): void 
   }
 }
 
-function blockingPass(handle: unknown, onward: unknown, size: number, targetBytes = size): void {
+/** Writes what comes onward, in sends of `size` bytes. */
+function writingTo(onward: unknown, size: number): Consume {
   const writer = PipeWriter.from(onward as PipeHandle)
-  blockingReceive(
-    handle,
-    targetBytes,
-    inPieces(size, (bytes) => writer.writeSync(bytes)),
-  )
+  return inPieces(size, (bytes) => writer.writeSync(bytes))
 }
 
 export const blocking: Transport = {
@@ -55,7 +54,7 @@ export const blocking: Transport = {
   make: rendezvous,
   sender: blockingSender,
   receive: blockingReceive,
-  pass: blockingPass,
+  pass: (handle, onward, size) => blockingReceive(handle, size, writingTo(onward, size)),
 }
 
 /** Without spinning. */
@@ -79,10 +78,7 @@ export const readInPlace: Transport = {
 export const writtenInPlace: Transport = {
   name: 'threadpipe, written in place',
   waits: 'taken',
-  make: (size) => {
-    const { reader, writer } = pipe({ window: Math.max(size, DEFAULT_WINDOW) })
-    return { sender: handleOf(writer), receiver: handleOf(reader) }
-  },
+  make: (size) => linkBy({ window: Math.max(size, DEFAULT_WINDOW) }),
   sender: (handle, size) => {
     const writer = PipeWriter.from(handle as PipeHandle)
     return {
@@ -101,10 +97,7 @@ export const writtenInPlace: Transport = {
 export const inPlace: Transport = {
   name: 'threadpipe, buffered, in place',
   waits: 'stored',
-  make: (size) => {
-    const { reader, writer } = pipe({ capacity: Math.max(4 * size, CAPACITY) })
-    return { sender: handleOf(writer), receiver: handleOf(reader) }
-  },
+  make: (size) => linkBy({ capacity: Math.max(4 * size, CAPACITY) }),
   sender: writtenInPlace.sender,
   receive: readInPlace.receive,
 }
@@ -113,20 +106,10 @@ export const inPlace: Transport = {
 export const passedInPlace: Transport = {
   name: 'threadpipe, large buffer, passed on in place',
   waits: 'stored',
-  make: () => {
-    const { reader, writer } = pipe({ capacity: PASSING_CAPACITY })
-    return { sender: handleOf(writer), receiver: handleOf(reader) }
-  },
+  make: () => linkBy({ capacity: PASSING_CAPACITY }),
   sender: blockingSender,
   receive: readInPlace.receive,
-  pass: (handle, onward, size) => {
-    const writer = PipeWriter.from(onward as PipeHandle)
-    readInPlace.receive(
-      handle,
-      size,
-      inPieces(size, (bytes) => writer.writeSync(bytes)),
-    )
-  },
+  pass: (handle, onward, size) => void readInPlace.receive(handle, size, writingTo(onward, size)),
 }
 
 function awaitedSender(handle: unknown, size: number): Sender {
@@ -177,24 +160,18 @@ export const awaitedWriter: Transport = {
 export const buffered: Transport = {
   name: 'threadpipe, buffered',
   waits: 'stored',
-  make: () => {
-    const { reader, writer } = pipe({ capacity: CAPACITY })
-    return { sender: handleOf(writer), receiver: handleOf(reader) }
-  },
+  make: () => linkBy({ capacity: CAPACITY }),
   sender: blockingSender,
   // Takes what is there, not only as much as one write.
   receive: (handle, size, consume) => blockingReceive(handle, Math.max(size, CAPACITY), consume),
-  pass: (handle, onward, size) => blockingPass(handle, onward, size, Math.max(size, CAPACITY)),
+  pass: (handle, onward, size) => blockingReceive(handle, Math.max(size, CAPACITY), writingTo(onward, size)),
 }
 
 /** With room for several sends of any size: what somebody sets whose threads shall not wait for each other. */
 export const roomy: Transport = {
   ...buffered,
   name: 'threadpipe, large buffer',
-  make: (size) => {
-    const { reader, writer } = pipe({ capacity: Math.max(4 * size, LARGE_CAPACITY) })
-    return { sender: handleOf(writer), receiver: handleOf(reader) }
-  },
+  make: (size) => linkBy({ capacity: Math.max(4 * size, LARGE_CAPACITY) }),
 }
 
 export const roomyAwaitedReader: Transport = {
