@@ -38,7 +38,7 @@ const {
 })
 
 /** A quick run is to see that everything runs, not to measure. */
-const QUICK = { rounds: 3, roundMs: 10, warmUpMs: 20, leadMs: 0 }
+const QUICK = { rounds: 2, roundMs: 10, warmUpMs: 10, leadMs: 0 }
 
 const chosen = SCENARIOS.filter(({ name }) => only === undefined || name === only)
 const here = machine()
