@@ -7,7 +7,7 @@ import type { Operation } from './operation.ts'
 import { hasChanged } from './spinning.ts'
 import { countPark, countWait } from './stats.ts'
 import { currentTurn } from './turns.ts'
-import { CAN_SPIN, parkAsync, spin } from './waiting.ts'
+import { CAN_SPIN, parkAsync } from './waiting.ts'
 
 /**
  * The driver of the awaited calls. The calls of one half in one thread run in the order they were made, one at a time: the first
@@ -168,10 +168,8 @@ export class AwaitQueue {
   }
 
   #advance(operation: Operation): 'finished' | 'asleep' | 'again' {
-    const { words } = operation.memory
     if (operation.step()) return 'finished'
-    if (!operation.peerAwaitsHere() && spin(words, operation.watch, operation.seen, SPINS) !== operation.seen)
-      return 'again'
+    if (!operation.peerAwaitsHere() && hasChanged(operation, SPINS)) return 'again'
     helpEnd(operation.memory)
     const count = operation.prepareToPark()
     if (operation.step()) return 'finished'

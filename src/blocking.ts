@@ -31,7 +31,7 @@ export function runBlocking(operation: Operation, timeoutMs: number | undefined)
 }
 
 function waitShort(operation: Operation, timeoutMs: number | undefined): void {
-  if (CAN_SPIN && timeoutMs !== 0) {
+  if (timeoutMs !== 0) {
     for (let i = 0; i < MAX_SHORT_WAITS && hasChanged(operation, SHORT_SPINS); i += 1) if (operation.step()) return
   }
   new LongWait(operation, timeoutMs).run()

@@ -20,7 +20,7 @@ import { lookAfter } from './liveness.ts'
 import { ownerOf, Place, type Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
 import { MAX_SPINS } from './spinning.ts'
-import { prepareQuietly, prepareToPark } from './waiting.ts'
+import { prepareToPark } from './waiting.ts'
 
 /**
  * One read or write as a state machine that never waits. A `step` goes as far as it can: it gives FINISHED, throws what the caller
@@ -68,6 +68,8 @@ export abstract class Operation {
   parkMs = Infinity
   /** How often the next wait looks before it parks, by how the waits of this half went before. */
   spins = MAX_SPINS
+  /** How long it rests before it looks for the other side. */
+  rest = 0
 
   /** Bytes that have gone over: what the caller is told. */
   moved = 0
@@ -238,7 +240,8 @@ export abstract class Operation {
     this.#plannedEvent = this.event
     this.#plannedQuiet = this.#quiet
     this.#announced = this.announce()
-    if (this.#plannedQuiet) return prepareQuietly(this.words, this.event)
+    // Who does not announce itself is disturbed by `wakeAll` only.
+    if (this.#plannedQuiet) return Atomics.load(this.words, this.event)
     const count = prepareToPark(this.words, this.event)
     this.askToBeTold()
     return count

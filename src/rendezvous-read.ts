@@ -24,7 +24,7 @@ import {
 import { ENTERED, LENDING, MOVING, NOTHING } from './operation.ts'
 import { ReadOperation } from './read-operation.ts'
 import { CHUNK_BYTES } from './rendezvous-write.ts'
-import { SHORT_SPINS, spin, wake } from './waiting.ts'
+import { lookInTime, wake } from './waiting.ts'
 
 /** The most that is copied at once where nobody waits for room, in bytes: up to a ms, in which the writer sees no progress. */
 const MAX_PIECE_BYTES = 1024 * 1024
@@ -88,8 +88,7 @@ export class RendezvousRead extends ReadOperation {
     this.begin(target)
     if (!this.enterAtOnce()) return this.step()
     const { words } = this
-    let handoff = Atomics.load(words, HANDOFF)
-    if ((handoff & (STATE | ENDED)) === IDLE) handoff = spin(words, HANDOFF, handoff, SHORT_SPINS)
+    const handoff = lookInTime(words, IDLE, this)
     if ((handoff & (STATE | ENDED)) !== OFFERED || !this.#takeWhole(handoff)) return this.meet()
     this.bytes = NOTHING
     return this.finishAtOnce()

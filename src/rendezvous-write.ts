@@ -28,7 +28,7 @@ import {
 } from './layout.ts'
 import { ownerOf } from './lock.ts'
 import { ENDING, ENTERED, type FINISHED, MOVING, NOTHING } from './operation.ts'
-import { SHORT_SPINS, spin, wake } from './waiting.ts'
+import { lookInTime, wake } from './waiting.ts'
 import { WriteOperation } from './write-operation.ts'
 
 /** The writer publishes what it copies in pieces of this many bytes, so that the reader's copy overlaps its own. */
@@ -92,7 +92,7 @@ export class RendezvousWrite extends WriteOperation {
     platform.copy(memory.window, 0, source, 0, n)
     const offered = this.#offer(handoff)
     if (offered === handoff) return this.end()
-    const answer = spin(words, HANDOFF, offered, SHORT_SPINS) // edge: taken
+    const answer = lookInTime(words, OFFERED, this) // edge: taken
     if ((answer & STATE) !== IDLE) return this.move()
     this.moved = n
     this.bytes = NOTHING

@@ -1,6 +1,6 @@
 import { platform } from '#platform'
 import type { Operation } from './operation.ts'
-import { SHORT_SPINS, spin } from './waiting.ts'
+import { SHORT_SPINS } from './waiting.ts'
 
 /**
  * How long a blocked thread spins before it parks: up to about what a park costs, shorter while that fails.
@@ -86,5 +86,6 @@ function lookAround(nowMs: number): void {
 
 /** Looks at what the operation waits for, at most so many times. @returns whether it has changed */
 export function hasChanged({ memory, watch, seen }: Operation, looks: number): boolean {
-  return spin(memory.words, watch, seen, looks) !== seen
+  for (let i = 0; i < looks; i += 1) if (Atomics.load(memory.words, watch) !== seen) return true
+  return false
 }

@@ -1,5 +1,5 @@
 import { platform } from '#platform'
-import { PARKED_OFFSET } from './layout.ts'
+import { ENDED, HANDOFF, PARKED_OFFSET, STATE } from './layout.ts'
 
 /**
  * How a thread waits for a word to change: it spins, and when that fails it parks on an *event*.
@@ -20,6 +20,10 @@ export const CAN_SPIN = /* @__PURE__ */ maySpin()
 /** A wait that ends within so many looks, about a microsecond, is not worth reading a clock for. */
 export const SHORT_SPINS = CAN_SPIN ? 128 : 0
 
+/** How much longer a rest becomes after a look that came too soon, and how long at most, in turns of an empty loop. */
+const MORE_REST = 4
+const MAX_REST = 400
+
 /**
  * Whether this thread may block. The main thread of a web page may not: there Atomics.wait throws, before it looks at what it is called with. This
  * one would not wait.
@@ -39,13 +43,27 @@ function mayBlock(): boolean {
   }
 }
 
-/** Looks at one word until it is no longer `value`, at most `limit` times. @returns what it is */
-export function spin(words: Int32Array, word: number, value: number, limit: number): number {
-  for (let i = 0; i < limit; i += 1) {
-    const now = Atomics.load(words, word)
-    if (now !== value) return now
+/** Who rests before its first look: so long, in turns of an empty loop. */
+export interface Rested {
+  rest: number
+}
+
+/**
+ * Rests, for 0.2 µs at most, and then looks until the slot is in another state, for about a microsecond. A look that comes a little too soon costs more than the time until
+ * the next: where both sides look just in time, a send of a few bytes takes a quarter less. When that is depends on the machine, on the bytes, and on what is done between
+ * two calls; so it is found out: the rest grows while looks come too soon, and shrinks slowly while they do not.
+ *
+ * @returns the word of the slot
+ */
+export function lookInTime(words: Int32Array, state: number, by: Rested): number {
+  const { rest } = by
+  for (let i = 0; i < rest; i += 1);
+  for (let looks = 1; ; looks += 1) {
+    const handoff = Atomics.load(words, HANDOFF)
+    if ((handoff & (STATE | ENDED)) === state && looks <= SHORT_SPINS) continue
+    by.rest = looks === 1 ? Math.max(rest - 1, 0) : Math.min(rest + MORE_REST, MAX_REST)
+    return handoff
   }
-  return value
 }
 
 /** Announces a sleeper. @returns the count to sleep on; look again before you do */
@@ -53,11 +71,6 @@ export function prepareToPark(words: Int32Array, event: number): number {
   const count = Atomics.load(words, event)
   Atomics.store(words, event + PARKED_OFFSET, 1)
   return count
-}
-
-/** The count for a sleeper who does not announce itself, and wants only `wakeAll` to disturb it. */
-export function prepareQuietly(words: Int32Array, event: number): number {
-  return Atomics.load(words, event)
 }
 
 /** Sleeps until the event is woken, or for `timeoutMs`. Blocks the thread. @returns whether it was woken */

@@ -1,16 +1,50 @@
-import { expect, test } from 'vitest'
-import { parkAsync, prepareQuietly, prepareToPark, spin, wake, wakeAll } from '../src/waiting.ts'
+import { describe, expect, test } from 'vitest'
+import { ENDED, HANDOFF, IDLE, OFFERED, ONE_OFFER, TAKING } from '../src/layout.ts'
+import { CAN_SPIN, lookInTime, parkAsync, prepareToPark, type Rested, wake, wakeAll } from '../src/waiting.ts'
 
 const EVENT = 2
 const PARKED = 3
 const words = () => new Int32Array(new SharedArrayBuffer(64))
 
-test('spin sees a change, and gives up after its limit', () => {
-  const w = words()
-  w[0] = 7
-  expect(spin(w, 0, 1, 10)).toBe(7)
-  expect(spin(w, 0, 7, 10)).toBe(7)
-  expect(spin(w, 0, 1, 0)).toBe(1)
+describe.skipIf(!CAN_SPIN)('the rest before a first look', () => {
+  /** Looks so many times for an answer that comes after so many turns. @returns the rests */
+  const restsFor = (by: Rested, looks: number, answerAt: number): number[] => {
+    const w = new Int32Array(HANDOFF + 1)
+    return Array.from({ length: looks }, () => {
+      const { rest } = by
+      w[HANDOFF] = rest < answerAt ? OFFERED : IDLE
+      expect(lookInTime(w, OFFERED, by)).toBe(w[HANDOFF])
+      return rest
+    })
+  }
+
+  test('it is over with any other state of the slot, and with the end of the pipe', () => {
+    const w = new Int32Array(HANDOFF + 1)
+    for (const word of [TAKING, IDLE, IDLE | ONE_OFFER, OFFERED | ENDED]) {
+      w[HANDOFF] = word
+      expect(lookInTime(w, OFFERED, { rest: 0 })).toBe(word)
+    }
+  })
+
+  test('there is none at first, nor while the answer is there already', () => {
+    expect(restsFor({ rest: 0 }, 3, 0)).toEqual([0, 0, 0])
+  })
+
+  test('it comes to end as the answer comes, whether that comes sooner than before or later', () => {
+    const by = { rest: 0 }
+    for (const answerAt of [150, 300, 20]) {
+      const rests = restsFor(by, 1000, answerAt).slice(-100)
+      expect(Math.min(...rests)).toBe(answerAt - 1)
+      expect(Math.max(...rests)).toBeLessThan(answerAt + 4)
+    }
+  })
+
+  test('it has a limit, and is given up in as many looks', () => {
+    const by = { rest: 0 }
+    const rests = restsFor(by, 1000, Number.POSITIVE_INFINITY)
+    expect([Math.max(...rests), rests.at(-1)]).toEqual([400, 400])
+    expect(restsFor(by, 401, 0).at(-1)).toBe(0)
+  })
 })
 
 test('nobody asleep: a wake changes nothing', () => {
@@ -50,7 +84,7 @@ test('a wake meant for another sleeper makes everybody look again', () => {
 
 test('a quiet sleeper is woken by wakeAll only', async () => {
   const w = words()
-  const sleep = parkAsync(w, EVENT, prepareQuietly(w, EVENT))
+  const sleep = parkAsync(w, EVENT, Atomics.load(w, EVENT))
   let woken = false
   sleep?.then(() => {
     woken = true

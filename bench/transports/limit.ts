@@ -46,6 +46,28 @@ function copy(target: Uint8Array, at: number, source: Uint8Array): void {
   else fill.call(target, source, at, at + length)
 }
 
+/** How much longer a rest becomes after a look that came too soon, and how long at most, in turns of an empty loop. */
+const [LOOPS_MORE, MAX_LOOPS] = [4, 400]
+
+/** Looks for the other end as threadpipe does: first after a rest that ends as the answer comes, as a rule. */
+class Looks {
+  #loops = 0
+
+  until(isThere: () => boolean, between: () => void): void {
+    const loops = this.#loops
+    for (let i = 0; i < loops; i += 1);
+    if (isThere()) {
+      if (loops > 0) this.#loops -= 1
+      return
+    }
+    this.#loops = Math.min(loops + LOOPS_MORE, MAX_LOOPS)
+    do between()
+    while (!isThere())
+  }
+}
+
+const atOnce = (): void => {}
+
 export const limit: Transport = {
   name: 'the limit, in JavaScript',
   waits: 'taken',
@@ -55,6 +77,8 @@ export const limit: Transport = {
     const source = new Uint8Array(size)
     const parts = pieces(source, size)
     let filled = 0
+    const looks = new Looks()
+    const isTaken = (): boolean => Atomics.load(words, DRAINED) === filled
     return {
       begin: () => rise(words, AWAKE),
       send: (produce) => {
@@ -65,7 +89,7 @@ export const limit: Transport = {
           filled = (filled + part.length) | 0
           Atomics.store(words, FILLED, filled)
         }
-        while (Atomics.load(words, DRAINED) !== filled);
+        looks.until(isTaken, atOnce)
       },
       flush: () => rest(words, AWAKE),
     }
@@ -76,8 +100,11 @@ export const limit: Transport = {
     const length = Math.min(size, CHUNK_BYTES)
     const parts = pieces(window, size)
     let drained = 0
+    const looks = new Looks()
+    const isOffered = (): boolean => Atomics.load(words, FILLED) !== drained
+    const sleep = (): void => void Atomics.wait(words, AWAKE, 0)
     for (let at = 0; ; ) {
-      while (Atomics.load(words, FILLED) === drained) Atomics.wait(words, AWAKE, 0)
+      looks.until(isOffered, sleep)
       copy(target, at, parts[(drained & (WINDOW_BYTES - 1)) / length] as Uint8Array)
       drained = (drained + length) | 0
       Atomics.store(words, DRAINED, drained)
