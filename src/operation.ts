@@ -68,7 +68,7 @@ export abstract class Operation {
   parkMs = Infinity
   /** How often the next wait looks before it parks, by how the waits of this half went before. */
   spins = MAX_SPINS
-  /** How long it rests before it looks for the other side. */
+  /** How long a short call in a rendezvous pipe rests before it looks for the other side: see `lookInTime`. */
   rest = 0
 
   /** Bytes that have gone over: what the caller is told. */

@@ -49,19 +49,20 @@ export interface Rested {
 }
 
 /**
- * Rests, for 0.2 µs at most, and then looks until the slot is in another state, for about a microsecond. A look that comes a little too soon costs more than the time until
- * the next: where both sides look just in time, a send of a few bytes takes a quarter less. When that is depends on the machine, on the bytes, and on what is done between
- * two calls; so it is found out: the rest grows while looks come too soon, and shrinks slowly while they do not.
+ * Rests, for 0.2 µs at most once it is compiled, and then looks until the slot is in another state, for about a microsecond. A look that comes a little too soon costs more
+ * than the time until the next: where both sides look just in time, a send of a few bytes takes a quarter less. When the answer comes depends on the machine, on the bytes,
+ * and on what is done between two calls; so that is found out: the rest grows while first looks come too soon, and shrinks slowly while they do not.
  *
  * @returns the word of the slot
  */
 export function lookInTime(words: Int32Array, state: number, by: Rested): number {
   const { rest } = by
   for (let i = 0; i < rest; i += 1);
-  for (let looks = 1; ; looks += 1) {
+  for (let looks = 0; ; looks += 1) {
     const handoff = Atomics.load(words, HANDOFF)
-    if ((handoff & (STATE | ENDED)) === state && looks <= SHORT_SPINS) continue
-    by.rest = looks === 1 ? Math.max(rest - 1, 0) : Math.min(rest + MORE_REST, MAX_REST)
+    if ((handoff & (STATE | ENDED)) !== state)
+      by.rest = looks > 0 ? Math.min(rest + MORE_REST, MAX_REST) : Math.max(rest - 1, 0)
+    else if (looks < SHORT_SPINS) continue
     return handoff
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { ENDED, HANDOFF, IDLE, OFFERED, ONE_OFFER, TAKING } from '../src/layout.ts'
 import { CAN_SPIN, lookInTime, parkAsync, prepareToPark, type Rested, wake, wakeAll } from '../src/waiting.ts'
 
@@ -7,18 +7,21 @@ const PARKED = 3
 const words = () => new Int32Array(new SharedArrayBuffer(64))
 
 describe.skipIf(!CAN_SPIN)('the rest before a first look', () => {
+  afterEach(() => vi.restoreAllMocks())
+
   /** Looks so many times for an answer that comes after so many turns. @returns the rests */
-  const restsFor = (by: Rested, looks: number, answerAt: number): number[] => {
-    const w = new Int32Array(HANDOFF + 1)
+  function restsFor(by: Rested, looks: number, answerAt: number): number[] {
+    const load = vi.spyOn(Atomics, 'load')
     return Array.from({ length: looks }, () => {
       const { rest } = by
-      w[HANDOFF] = rest < answerAt ? OFFERED : IDLE
-      expect(lookInTime(w, OFFERED, by)).toBe(w[HANDOFF])
+      load.mockReturnValue(IDLE)
+      if (rest < answerAt) load.mockReturnValueOnce(OFFERED)
+      expect(lookInTime(words(), OFFERED, by)).toBe(IDLE)
       return rest
     })
   }
 
-  test('it is over with any other state of the slot, and with the end of the pipe', () => {
+  test('any other state of the slot is an answer, and the end of the pipe is one', () => {
     const w = new Int32Array(HANDOFF + 1)
     for (const word of [TAKING, IDLE, IDLE | ONE_OFFER, OFFERED | ENDED]) {
       w[HANDOFF] = word
@@ -44,6 +47,16 @@ describe.skipIf(!CAN_SPIN)('the rest before a first look', () => {
     const rests = restsFor(by, 1000, Number.POSITIVE_INFINITY)
     expect([Math.max(...rests), rests.at(-1)]).toEqual([400, 400])
     expect(restsFor(by, 401, 0).at(-1)).toBe(0)
+  })
+
+  test('where no answer comes it stays as it is', () => {
+    const w = new Int32Array(HANDOFF + 1)
+    w[HANDOFF] = OFFERED
+    for (const rest of [0, 100]) {
+      const by = { rest }
+      expect(lookInTime(w, OFFERED, by)).toBe(OFFERED)
+      expect(by.rest).toBe(rest)
+    }
   })
 })
 
