@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, type MockInstance, test, vi } from 'vitest'
 import { ENDED, HANDOFF, IDLE, OFFERED, ONE_OFFER, TAKING } from '../src/layout.ts'
 import { CAN_SPIN, lookInTime, parkAsync, prepareToPark, type Rested, wake, wakeAll } from '../src/waiting.ts'
 
@@ -11,7 +11,7 @@ describe.skipIf(!CAN_SPIN)('the rest before a first look', () => {
 
   /** Looks so many times for an answer that comes after so many turns. @returns the rests */
   function restsFor(by: Rested, looks: number, answerAt: number): number[] {
-    const load = vi.spyOn(Atomics, 'load')
+    const load = vi.spyOn(Atomics, 'load') as unknown as MockInstance<() => number>
     return Array.from({ length: looks }, () => {
       const { rest } = by
       load.mockReturnValue(IDLE)
