@@ -53,6 +53,22 @@ function park(times: number, ms: number, apartMs = 0.1): void {
 const MAX = 16_384
 const LONG = 2 ** 19
 
+test('a wait sees a change, and gives up after so many looks', () => {
+  const { hasChanged } = spinning
+  looks = 0
+  words[0] = 7
+  try {
+    expect([hasChanged(waiting(1, 0), 10), hasChanged(waiting(7, 0), 10), hasChanged(waiting(1, 0), 0)]).toEqual([
+      true,
+      false,
+      false,
+    ])
+    expect(looks).toBe(11)
+  } finally {
+    words[0] = 0
+  }
+})
+
 test('spins in vain get shorter, down to a limit; one that pays makes them longer again', () => {
   const spins = Array.from({ length: 12 }, () => looksOf())
   expect(spins[0]).toBe(MAX)

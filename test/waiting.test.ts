@@ -25,7 +25,10 @@ describe.skipIf(!CAN_SPIN)('the rest before a first look', () => {
     const w = new Int32Array(HANDOFF + 1)
     for (const word of [TAKING, IDLE, IDLE | ONE_OFFER, OFFERED | ENDED]) {
       w[HANDOFF] = word
+      const load = vi.spyOn(Atomics, 'load')
       expect(lookInTime(w, OFFERED, { rest: 0 })).toBe(word)
+      expect(load).toHaveBeenCalledTimes(1)
+      load.mockRestore()
     }
   })
 
