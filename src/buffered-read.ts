@@ -1,10 +1,10 @@
-import { bytesBeforePad, bytesHeld } from './buffer.ts'
 import { isAborted, isClosed } from './ending.ts'
 import {
+  bytesHeld,
   countMore,
   DRAINED,
-  PAD_BYTES,
   PARKED_OFFSET,
+  pastEndWord,
   READER_EVENT,
   SEALED,
   STORED,
@@ -65,9 +65,12 @@ export class BufferedRead extends ReadOperation {
     this.#found = held
     const wanted = this.lending ? 0 : Math.min(this.length, held)
     do {
-      const beforePad = this.#skipPad(held)
-      const position = this.#drained & mask
-      const ready = Math.min(held - this.moved, beforePad, mask + 1 - position)
+      const offset = this.#drained & mask
+      const pastEnd = this.#pastEnd(this.#drained)
+      const isPastEnd = offset < pastEnd
+      const position = isPastEnd ? mask + 1 + offset : offset
+      const left = held - this.moved
+      const ready = Math.min(isPastEnd ? pastEnd - offset : this.#untilLapEnds(offset, left), left)
       if (this.lending) return this.lend(position, ready)
       const n = Math.min(ready, wanted - this.moved)
       this.copyOut(position, n)
@@ -106,8 +109,7 @@ export class BufferedRead extends ReadOperation {
 
   /** Where nothing is stored, only a writer stores more, whoever has the lock. */
   protected queuedNeedsPeer(): boolean {
-    const { words } = this
-    return bytesHeld(words, Atomics.load(words, DRAINED), Atomics.load(words, STORED)) === 0
+    return bytesHeld(Atomics.load(this.words, DRAINED), Atomics.load(this.words, STORED)) === 0
   }
 
   /** Not before what is stored has been read, by this operation or by those before it. */
@@ -117,24 +119,28 @@ export class BufferedRead extends ReadOperation {
   }
 
   #held(stored: number): number {
-    const held = bytesHeld(this.words, this.#drained, stored)
-    if (held < 0 || held > this.memory.capacity) throw this.corrupt('the count of bytes in the buffer', held)
+    const held = bytesHeld(this.#drained, stored)
+    if (held > this.memory.capacity) throw this.corrupt('the count of bytes in the buffer', held)
     return held
   }
 
-  /** Steps over the pad, if that is where the reader is. @returns bytes up to the pad if one lies ahead, else as many as are held */
-  #skipPad(held: number): number {
-    const padBytes = this.words[PAD_BYTES] as number
-    if (padBytes === 0) return held
-    const before = bytesBeforePad(this.words, this.#drained)
-    if (before > 0) return before
-    this.#drained = countMore(this.#drained, padBytes)
-    return held
+  /** Bytes in one piece from the reader's offset in the ring to its end; and on past that, if that is where the next lap begins, and there are so many. */
+  #untilLapEnds(offset: number, held: number): number {
+    const beforeEnd = this.memory.mask + 1 - offset
+    return beforeEnd < held ? beforeEnd + this.#pastEnd(countMore(this.#drained, beforeEnd)) : beforeEnd
+  }
+
+  /** How many of the first bytes of a count's lap lie past the end of the ring. */
+  #pastEnd(count: number): number {
+    const pastEnd = this.words[pastEndWord(count, this.memory.mask)] as number
+    if (pastEnd < 0 || pastEnd > this.memory.capacity)
+      throw this.corrupt('the count of bytes past the end of the buffer', pastEnd)
+    return pastEnd
   }
 
   /** After an end: whether what a closed writer has stored is still to be read. */
   #drains(stored: number, drained: number): boolean {
-    return bytesHeld(this.words, drained, stored) > 0 && !isAborted(this.memory) && !isClosed(this.memory, 'reader')
+    return bytesHeld(drained, stored) > 0 && !isAborted(this.memory) && !isClosed(this.memory, 'reader')
   }
 
   /** A writer that stores the last of its bytes looks only at its lock. */
@@ -149,7 +155,7 @@ export class BufferedRead extends ReadOperation {
     Atomics.store(words, DRAINED, this.#drained) // edge: drained
     this.phase = ENDING
     if (Atomics.load(words, WRITER_EVENT + PARKED_OFFSET) === 0) return
-    const room = this.memory.capacity - bytesHeld(words, this.#drained, Atomics.load(words, STORED))
+    const room = this.memory.capacity - bytesHeld(this.#drained, Atomics.load(words, STORED))
     // tells the writer of the full buffer: there is room for you
     if (room >= Atomics.load(words, WANTED_ROOM)) wakeAll(words, WRITER_EVENT)
   }

@@ -1,12 +1,11 @@
 import { platform } from '#platform'
-import { bytesBeforePad, bytesHeld } from './buffer.ts'
 import {
-  countBetween,
+  bytesHeld,
+  countMore,
   DRAINED,
   ENDED,
   HANDOFF,
-  PAD_AT,
-  PAD_BYTES,
+  pastEndWord,
   READER_EVENT,
   SEALED,
   STORED,
@@ -31,9 +30,8 @@ const NOT_YET = -1
 export class BufferedWrite extends WriteOperation {
   /** The room that the next step waits for, in bytes. */
   #wanted = 0
-  /** In place: how many of the bytes lent the caller has filled, and what of the ring was left out before them. */
+  /** In place: how many of the bytes lent the caller has filled. */
   #committed = NOT_YET
-  #skipped = 0
   /** WRITTEN as the last write has left it, and DRAINED as it was seen for that: good as long as nobody else has written. At first nobody has. */
   #writtenLast = 0
   #drainedLast = 0
@@ -53,7 +51,7 @@ export class BufferedWrite extends WriteOperation {
     const stored = words[STORED] as number
     const position = storedCount(stored) & memory.mask
     const isOpen = (stored & SEALED) === 0
-    if (!isOpen || n > this.#roomKnown(stored) || n > memory.mask + 1 - position) return super.start(source)
+    if (!isOpen || n > this.#roomKnown(stored) || n > memory.mask - position) return super.start(source)
     platform.copy(memory.window, position, source, 0, n)
     // edge: filled
     if (Atomics.compareExchange(words, STORED, stored, storedMore(stored, n)) !== stored) return super.start(source)
@@ -96,14 +94,13 @@ export class BufferedWrite extends WriteOperation {
         }
       }
       const position = storedCount(stored) & mask
-      if (this.lending) return this.#lendAt(position)
+      if (this.lending) return this.lend(position, this.length)
 
       const n = Math.min(this.length - this.moved, room)
       const beforeEnd = Math.min(n, mask + 1 - position)
       this.copyIn(position, this.moved, beforeEnd)
       if (beforeEnd < n) this.copyIn(0, this.moved + beforeEnd, n - beforeEnd)
-      // edge: filled. It fails only if an end has come; then these bytes are not stored.
-      if (Atomics.compareExchange(words, STORED, stored, storedMore(stored, n)) !== stored) return this.end()
+      if (!this.#publish(stored, n)) return this.end()
       this.moved += n
       this.#writtenLast = (this.memory.floats[WRITTEN] as number) + this.moved
       if (this.moved === this.length) return this.finish()
@@ -134,7 +131,7 @@ export class BufferedWrite extends WriteOperation {
   /** Where there is no room, only a reader makes some, whoever has the lock. */
   protected queuedNeedsPeer(): boolean {
     const { words } = this
-    const held = bytesHeld(words, Atomics.load(words, DRAINED), Atomics.load(words, STORED))
+    const held = bytesHeld(Atomics.load(words, DRAINED), Atomics.load(words, STORED))
     return this.memory.capacity - held < this.#firstRoom()
   }
 
@@ -156,50 +153,42 @@ export class BufferedWrite extends WriteOperation {
 
   /** Room that there is at least in the buffer, as far as that is known without a look at the reader's word. */
   #roomKnown(stored: number): number {
-    if (this.memory.floats[WRITTEN] !== this.#writtenLast || this.words[PAD_BYTES] !== 0) return 0
-    return this.memory.capacity - countBetween(this.#drainedLast, storedCount(stored))
+    if (this.memory.floats[WRITTEN] !== this.#writtenLast) return 0
+    return this.memory.capacity - bytesHeld(this.#drainedLast, stored)
   }
 
   /** Room in the buffer, in bytes. */
   #room(drained: number, stored: number): number {
-    const { words } = this
     const { capacity } = this.memory
-    const held = bytesHeld(words, drained, stored)
-    if (held < 0 || held > capacity) throw this.corrupt('the count of bytes in the buffer', held)
-    // A pad that the reader has skipped is forgotten, before its count comes round again.
-    const skipped = bytesBeforePad(words, drained) >= countBetween(drained, storedCount(stored))
-    if (skipped && words[PAD_BYTES] !== 0) Atomics.store(words, PAD_BYTES, 0)
+    const held = bytesHeld(drained, stored)
+    if (held > capacity) throw this.corrupt('the count of bytes in the buffer', held)
     this.#drainedLast = drained
     return capacity - held
   }
 
-  /** Lends room in one piece; where the ring ends before that, the start of the ring. */
-  #lendAt(position: number): boolean {
-    const beforeEnd = this.memory.mask + 1 - position
-    this.#skipped = this.length <= beforeEnd ? 0 : beforeEnd
-    return this.lend(this.#skipped === 0 ? position : 0, this.length)
-  }
-
   #publishCommitted(): boolean {
-    const { words } = this
     const n = this.#committed
     this.length = n
-    const stored = Atomics.load(words, STORED)
+    const stored = Atomics.load(this.words, STORED)
     if ((stored & SEALED) !== 0) return this.end()
     if (n === 0) {
       // A write of nothing, which counts as one in a rendezvous pipe only.
       this.leave()
       return FINISHED
     }
-    if (this.#skipped > 0) {
-      Atomics.store(words, PAD_AT, storedCount(stored))
-      Atomics.store(words, PAD_BYTES, this.#skipped)
-    }
-    // edge: filled
-    const more = storedMore(stored, this.#skipped + n)
-    if (Atomics.compareExchange(words, STORED, stored, more) !== stored) return this.end()
+    if (!this.#publish(stored, n)) return this.end()
     this.moved = n
     return this.finish()
+  }
+
+  /** @returns whether the bytes are stored: not if an end has come */
+  #publish(stored: number, n: number): boolean {
+    const { words } = this
+    const { mask } = this.memory
+    const count = storedCount(stored)
+    const pastEnd = (count & mask) + n - (mask + 1)
+    if (pastEnd >= 0) Atomics.store(words, pastEndWord(countMore(count, n), mask), this.lending ? pastEnd : 0)
+    return Atomics.compareExchange(words, STORED, stored, storedMore(stored, n)) === stored // edge: filled
   }
 
   protected override tellPeer(): void {

@@ -18,7 +18,7 @@
  * | 1    | PARTLY_TAKEN         | 1: matches before have taken some of it   | writer; reader while TAKING |                    |
  * | 1    | LEFT (f)             | bytes of this write no match has claimed  | writer; reader while TAKING |                    |
  * | 1    | STORED               | buffered: bytes stored since ever, SEALED | the writer holding the lock, closers | READER     |
- * | 1    | PAD_AT, PAD_BYTES    | buffered: where the reader skips          | the writer holding the lock |                    |
+ * | 1    | PAST_END             | buffered: two words, for every other lap of the ring: how many of its first bytes lie past the end | the writer holding the lock | |
  * | 1    | short write          | a write of a few bytes, beside its offer: as in the window | the writer holding the lock | |
  * | 2    | DRAINED              | that count, with the bytes of it taken out again | reader while TAKING  | WRITER             |
  * | 2    | LENT_TO              | DRAINED as it counts if the writer leaves | reader, before LENT         |                    |
@@ -45,7 +45,7 @@
  * | 17   | WRITER_HOLDERS       | 64 threads that hold the writer half      | each thread its own, watch  |                    |
  * | 33   | READER_HOLDERS       | 64 threads that hold the reader half      | each thread its own, watch  |                    |
  * | 49   | error texts          | 3 × ERROR_BYTES: writer, reader, abort    | who moved DONE to WRITING   |                    |
- * |      | window               | a ring of bytes, 64-byte aligned          | the writer holding the lock |                    |
+ * |      | window               | a ring of bytes, 64-byte aligned; buffered: as many past its end | the writer holding the lock | |
  *
  * An event is two words: COUNT (grows by one for each wake) and PARKED (1 while somebody may sleep).
  *
@@ -79,14 +79,15 @@
  * There HANDOFF carries ENDED only. The writer holding WRITE_LOCK stores bytes and publishes them in STORED, a count of 31 bits with the bit SEALED
  * below it; the reader holding READ_LOCK takes them and publishes that in DRAINED. Whoever ends the pipe sets SEALED: a writer publishes by
  * compareExchange, so bytes are either stored before the end, and drained, or not acknowledged. A write in place needs its room in one piece: where
- * the ring ends before that, it pads, and the reader skips PAD_BYTES at PAD_AT.
+ * the ring ends before that, its bytes go on past the end, into memory kept for that, and PAST_END of the lap that begins there says how many. That
+ * word is set by the write that comes to the end of the ring, whatever it is; what was said there two laps ago has been read by then.
  *
  * ## The ordering edges (all stores and loads named here are sequentially consistent)
  *
  * | edge      | released by                           | acquired by                    | makes visible                         |
  * | --------- | ------------------------------------- | ------------------------------ | ------------------------------------- |
  * | offered   | HANDOFF IDLE → OFFERED                | HANDOFF OFFERED → TAKING, IDLE | STARTED, LEFT, the first bytes in the window, a short write |
- * | filled    | FILLED grows; STORED grows            | load of FILLED, of STORED      | the bytes below it; PAD_AT            |
+ * | filled    | FILLED grows; STORED grows            | load of FILLED, of STORED      | the bytes below it; PAST_END          |
  * | drained   | DRAINED grows                         | load of DRAINED                | the room behind it                    |
  * | lent      | HANDOFF TAKING → LENT                 | load of HANDOFF                | LENT_TO                               |
  * | cut       | HANDOFF TAKING, LENT → CUT            | load of HANDOFF                | CUT_AT                                |
@@ -105,7 +106,7 @@ const WORD_BYTES = 4
 
 /** "tpip" in little-endian bytes. */
 export const MAGIC_VALUE = 0x70697074
-export const VERSION_VALUE = 4
+export const VERSION_VALUE = 5
 
 // line 0: identity
 export const MAGIC = 0
@@ -120,8 +121,7 @@ export const FILLED = 1 * WORDS_PER_LINE + 1
 export const CUT_AT = 1 * WORDS_PER_LINE + 2
 export const PARTLY_TAKEN = 1 * WORDS_PER_LINE + 3
 export const STORED = 1 * WORDS_PER_LINE + 6
-export const PAD_AT = 1 * WORDS_PER_LINE + 7
-export const PAD_BYTES = 1 * WORDS_PER_LINE + 8
+export const PAST_END = 1 * WORDS_PER_LINE + 7
 export const STARTED = 1 * WORDS_PER_LINE + 11
 export const LEFT = 1 * FLOATS_PER_LINE + 2
 /** Where the bytes of a short write stand once more, so that they come with the cache line of the offer: the offset in bytes. */
@@ -245,6 +245,11 @@ export function countMore(count: number, bytes: number): number {
   return (count + bytes) & COUNT_MASK
 }
 
+/** Bytes that are stored and not drained. */
+export function bytesHeld(drained: number, stored: number): number {
+  return countBetween(drained, storedCount(stored))
+}
+
 /** The difference of two counts of 31 bits. */
 export function countBetween(from: number, to: number): number {
   return (to - from) & COUNT_MASK
@@ -320,14 +325,19 @@ export function ringBytes(limit: number): number {
   return Math.max(LINE_BYTES, 2 ** Math.ceil(Math.log2(limit)))
 }
 
-/** The ring of a buffered pipe: twice its capacity and more, so that a write in place always finds its room in one piece. */
-export function bufferRingBytes(capacity: number): number {
-  return 2 * ringBytes(capacity)
+/** Behind the ring of a buffered pipe: room for a write in place that goes on past the end. */
+export function pastEndBytes(capacity: number): number {
+  return alignToLine(capacity)
+}
+
+/** Which word tells how many of the first bytes of a count's lap lie past the end of the ring: the bit above its mask tells one lap from the next. */
+export function pastEndWord(count: number, mask: number): number {
+  return (count & (mask + 1)) === 0 ? PAST_END : PAST_END + 1
 }
 
 /** The size of the whole memory of a pipe, in bytes. */
-export function memoryBytes(errorBytes: number, ring: number): number {
-  return windowOffset(errorBytes) + ring
+export function memoryBytes(errorBytes: number, window: number): number {
+  return windowOffset(errorBytes) + window
 }
 
 /** As many bytes as whole cache lines. */

@@ -1,11 +1,11 @@
 import { platform } from '#platform'
 import {
-  bufferRingBytes,
   CAPACITY,
   ERROR_BYTES,
   MAGIC,
   MAGIC_VALUE,
   memoryBytes,
+  pastEndBytes,
   ringBytes,
   SHORT_AT,
   SHORT_BYTES,
@@ -21,7 +21,7 @@ export interface PipeMemory {
   readonly words: Int32Array
   readonly floats: Float64Array
   readonly nanos: BigInt64Array
-  /** The ring of bytes that are under way. */
+  /** The ring of bytes that are under way; in a buffered pipe, with what lies past its end. */
   readonly window: Uint8Array
   /** The place of a short write. */
   readonly short: Uint8Array
@@ -52,7 +52,7 @@ export const MAX_ERROR_BYTES = 0x100_0000
 
 /** Makes the memory of a new pipe. @throws TypeError where there is no shared memory, RangeError where there is not so much */
 export function createMemory(sizes: PipeSizes): PipeMemory {
-  const buffer = allocate(memoryBytes(sizes.errorBytes, ringOf(sizes)))
+  const buffer = allocate(memoryBytes(sizes.errorBytes, windowOf(sizes)))
   const words = new Int32Array(buffer)
   words[VERSION] = VERSION_VALUE
   words[CAPACITY] = sizes.capacity
@@ -96,7 +96,7 @@ export function openMemory(buffer: SharedArrayBuffer): PipeMemory {
     isBetween(sizes.capacity, 0, MAX_WINDOW) &&
     isBetween(sizes.window, 1, MAX_WINDOW) &&
     isBetween(sizes.errorBytes, MIN_ERROR_BYTES, MAX_ERROR_BYTES) &&
-    memoryBytes(sizes.errorBytes, ringOf(sizes)) === buffer.byteLength
+    memoryBytes(sizes.errorBytes, windowOf(sizes)) === buffer.byteLength
   if (!valid) {
     throw new TypeError(
       `Cannot open the pipe: its memory of ${buffer.byteLength} bytes does not fit the sizes written in it ` +
@@ -107,15 +107,14 @@ export function openMemory(buffer: SharedArrayBuffer): PipeMemory {
 }
 
 function view(buffer: SharedArrayBuffer, sizes: PipeSizes): PipeMemory {
-  const ring = ringOf(sizes)
   return {
     buffer,
     words: new Int32Array(buffer),
     floats: new Float64Array(buffer),
     nanos: new BigInt64Array(buffer),
-    window: platform.shared(buffer, windowOffset(sizes.errorBytes), ring),
+    window: platform.shared(buffer, windowOffset(sizes.errorBytes), windowOf(sizes)),
     short: platform.shared(buffer, SHORT_AT, SHORT_BYTES),
-    mask: ring - 1,
+    mask: ringOf(sizes) - 1,
     capacity: sizes.capacity,
     inPlaceBytes: sizes.capacity > 0 ? sizes.capacity : sizes.window,
     errorBytes: sizes.errorBytes,
@@ -127,7 +126,11 @@ function view(buffer: SharedArrayBuffer, sizes: PipeSizes): PipeMemory {
 
 /** A buffered pipe has no window beside its buffer. */
 function ringOf({ capacity, window }: PipeSizes): number {
-  return capacity > 0 ? bufferRingBytes(capacity) : ringBytes(window)
+  return ringBytes(capacity > 0 ? capacity : window)
+}
+
+function windowOf(sizes: PipeSizes): number {
+  return ringOf(sizes) + pastEndBytes(sizes.capacity)
 }
 
 function isBetween(value: number, low: number, high: number): boolean {

@@ -1,7 +1,7 @@
-import { bytesHeld } from './buffer.ts'
 import { isAborted, isClosed } from './ending.ts'
 import type { Half } from './errors.ts'
 import {
+  bytesHeld,
   DRAINED,
   READ,
   READER_PARKS,
@@ -74,7 +74,7 @@ function buffered(memory: PipeMemory): number {
   if (memory.capacity === 0 || isClosed(memory, 'reader') || isAborted(memory)) return 0
   const { words } = memory
   // Counted by two sides that go on meanwhile: never more than can be.
-  const held = bytesHeld(words, Atomics.load(words, DRAINED), Atomics.load(words, STORED))
+  const held = bytesHeld(Atomics.load(words, DRAINED), Atomics.load(words, STORED))
   return Math.min(held, memory.capacity)
 }
 

@@ -44,7 +44,7 @@ export class Views {
     } else if (isAgain) {
       this.#last = new Uint8Array(buffer, start, n)
       if (!isShort) {
-        this.#views ??= new Array((this.#memory.mask >> this.#placeBits) + 1)
+        this.#views ??= new Array(((window.length - 1) >> this.#placeBits) + 1)
         this.#views[place] = this.#last
       }
     } else {

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { type PipeReader, type PipeWriter, pipe } from 'threadpipe'
 import { describe, expect, test } from 'vitest'
 import * as layout from '../src/layout.ts'
@@ -212,9 +213,9 @@ describe.each(KINDS)('$kind', ({ kind }) => {
     expect(await read).toEqual(counting(10))
   })
 
-  test.each(EDGES)('a write in place across the end of the ring pads, with counts beyond $edge', async ({ at }) => {
+  test.each(EDGES)('a write in place goes on past the end of the ring, with counts beyond $edge', async ({ at }) => {
     const capacity = 100
-    const ring = layout.bufferRingBytes(capacity)
+    const ring = layout.ringBytes(capacity)
     const side = new Side(thread(), kind)
     for (let before = 1; before <= ring; before += 13) {
       const { reader, writer } = pipe({ capacity })
@@ -256,25 +257,69 @@ test('a full buffer and an empty one are told apart at every step across the edg
   }
 })
 
-test('a pad that was skipped long ago is forgotten before its count comes round again', () => {
-  const capacity = 100
-  const { reader, writer } = pipe({ capacity })
-  const words = wordsOf(reader)
-  const ring = layout.bufferRingBytes(capacity)
+test('in place, a buffer is written and read in one piece past the end of its ring, and its start is left out once', () => {
+  const { reader, writer } = pipe({ capacity: 100 })
+  const ring = layout.ringBytes(100)
   storeFrom(reader, ring - 30)
-  writer.writeInPlaceSync(60, (target) => target.set(counting(60)))
-  const padAt = words[layout.PAD_AT] as number
-  expect(padAt).toBe(ring - 30)
-  const target = new Uint8Array(200)
-  expect(reader.readSync(target)).toBe(60)
-  writer.writeSync('x')
-  expect(reader.readSync(target)).toBe(1)
-  // The counts come to where the pad was, 2 GiB later.
-  storeFrom(reader, padAt - 1)
-  writer.writeSync(counting(50))
-  expect(reader.readSync(target)).toBe(50)
-  expect(target.subarray(0, 50)).toEqual(counting(50))
-  expect(reader.stats().buffered).toBe(0)
+  const read = (n: number): number => {
+    let lent = 0
+    reader.readInPlaceSync((bytes) => {
+      lent = bytes.length
+      expect(bytes.subarray(0, n)).toEqual(counting(lent).subarray(0, n))
+      return n
+    })
+    return lent
+  }
+  writer.writeInPlaceSync(100, (target) => target.set(counting(100)))
+  expect(read(0)).toBe(100)
+  expect(read(100)).toBe(100)
+  // The next lap begins where that one has ended: 70 bytes on in the ring.
+  writer.writeInPlaceSync(58, (target) => target.set(counting(58)))
+  writer.writeSync(counting(100).subarray(58))
+  expect(read(58)).toBe(58)
+  const rest = new Uint8Array(100)
+  expect(reader.readSync(rest)).toBe(42)
+  expect(rest.subarray(0, 42)).toEqual(counting(100).subarray(58))
+})
+
+test('bytes go round a buffer in their order, whichever way they are written and read, at any count', () => {
+  const sizes = fc.nat({ max: 130 })
+  const steps = fc.array(fc.tuple(fc.constantFrom('write', 'fill', 'read', 'use'), sizes, sizes), { maxLength: 60 })
+  const counts = fc.tuple(fc.constantFrom(200, 2 ** (COUNT_BITS - 1), 2 ** COUNT_BITS), fc.nat({ max: 200 }))
+  const capacities = fc.integer({ min: 1, max: 130 })
+  fc.assert(
+    fc.property(capacities, counts, steps, (capacity, [edge, before], steps) => {
+      const { reader, writer } = pipe({ capacity, errorBytes: 128 })
+      storeFrom(reader, edge - before)
+      const target = new Uint8Array(200)
+      let [written, taken] = [0, 0]
+      const take = (bytes: Uint8Array): number => {
+        expect(bytes).toEqual(counting(bytes.length, taken))
+        taken += bytes.length
+        return bytes.length
+      }
+      for (const [step, n, part] of steps) {
+        const held = written - taken
+        const room = capacity - held
+        if (step === 'write') written += writer.writeSync(counting(Math.min(n, room), written))
+        else if (step === 'read' && held > 0) take(target.subarray(0, reader.readSync(target.subarray(0, n)) as number))
+        else if (step === 'use' && held > 0) reader.readInPlaceSync((bytes) => take(bytes.subarray(0, n)))
+        else if (step === 'fill' && room > 0) {
+          const size = Math.max(1, Math.min(n, room))
+          written += writer.writeInPlaceSync(size, (lent) => {
+            expect(lent.length).toBe(size)
+            lent.fill(0xff)
+            const some = counting(Math.min(part, size), written)
+            lent.set(some)
+            return some.length
+          })
+        }
+        expect(reader.stats().buffered).toBe(written - taken)
+      }
+      while (taken < written) take(target.subarray(0, reader.readSync(target) as number))
+    }),
+    { numRuns: 2000 },
+  )
 })
 
 test('C4, C18: more than 4 GiB of one write, read in place too, and cut by a close', { timeout: 60_000 }, async () => {

@@ -104,8 +104,8 @@ test('a write in place that fills less than it was lent arrives as what was fill
 })
 
 test.each([128, 256, 4096])('reads of %i bytes each come to the same views of the ring again', (size) => {
-  const { reader, writer } = pipe({ capacity: 8192 })
-  const ring = 2 * 8192
+  const ring = 8192
+  const { reader, writer } = pipe({ capacity: ring })
   const copy = vi.spyOn(platform, 'copy')
   try {
     const [source, target] = [counting(size), new Uint8Array(size)]

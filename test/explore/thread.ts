@@ -34,8 +34,7 @@ for (const name of [
   'FILLED',
   'CUT_AT',
   'STORED',
-  'PAD_AT',
-  'PAD_BYTES',
+  'PAST_END',
   'DRAINED',
   'LENT_TO',
   'WRITE_LOCK',
@@ -49,6 +48,7 @@ for (const name of [
 ]) {
   names.set(exported[name] as number, name)
 }
+names.set(layout.PAST_END + 1, 'PAST_END of odd laps')
 for (const lock of [layout.WRITE_LOCK, layout.READ_LOCK]) {
   const lockName = names.get(lock)
   names.set(lock + layout.WAITERS_OFFSET, `${lockName}_WAITERS`)

@@ -76,8 +76,8 @@ function consistent(memory: SharedArrayBuffer): boolean {
   const known = magic === layout.MAGIC_VALUE && version === layout.VERSION_VALUE
   if (!known || capacity === undefined || window === undefined || errorBytes === undefined) return false
   if (capacity < 0 || window < 1 || errorBytes < LEAST_ERROR_BYTES) return false
-  const ring = capacity > 0 ? layout.bufferRingBytes(capacity) : layout.ringBytes(window)
-  return layout.memoryBytes(errorBytes, ring) === memory.byteLength
+  const bytes = capacity > 0 ? layout.ringBytes(capacity) + layout.pastEndBytes(capacity) : layout.ringBytes(window)
+  return layout.memoryBytes(errorBytes, bytes) === memory.byteLength
 }
 
 function halfOf(handle: unknown): unknown {

@@ -55,8 +55,8 @@ const HOT_WORDS = [
   layout.STORED,
   layout.CUT_AT,
   layout.LENT_TO,
-  layout.PAD_AT,
-  layout.PAD_BYTES,
+  layout.PAST_END,
+  layout.PAST_END + 1,
   layout.WRITE_LOCK,
   layout.READ_LOCK,
   layout.LEFT * 2,
@@ -162,18 +162,19 @@ function writesOf(random: Random): Write[] {
       ]
     }
     case 4:
-      if (random.oneIn(2)) return padOf(random)
+      if (random.oneIn(2)) return pastEndOf(random)
       return [wordAt(random, random.pick(WORDS))]
     default:
       return Array.from({ length: random.between(1, 2) }, () => wordAt(random, random.pick(HOT_WORDS)))
   }
 }
 
-/** A pad that a reader of a buffer may come to. */
-function padOf(random: Random): Write[] {
-  const bytes = random.pick([random.below(9), random.below(300), random.word(), plausible(random, layout.PAD_BYTES)])
-  const at = { at: layout.PAD_AT * Int32Array.BYTES_PER_ELEMENT, bytes: raw(Int32Array.of(random.below(150))) }
-  return [at, { at: layout.PAD_BYTES * Int32Array.BYTES_PER_ELEMENT, bytes: raw(Int32Array.of(bytes)) }]
+/** Where the first bytes of both laps of a buffer's ring lie. */
+function pastEndOf(random: Random): Write[] {
+  return [layout.PAST_END, layout.PAST_END + 1].map((word) => {
+    const bytes = random.pick([random.below(9), random.below(300), random.word(), plausible(random, word)])
+    return { at: word * Int32Array.BYTES_PER_ELEMENT, bytes: raw(Int32Array.of(bytes)) }
+  })
 }
 
 function wordAt(random: Random, word: number): Write {

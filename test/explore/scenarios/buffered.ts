@@ -128,9 +128,9 @@ export const BUFFERED: readonly Scenario[] = [
     ],
   },
   {
-    name: 'buffered, in place: with a pad at the end of the ring',
+    name: 'buffered, in place: past the end of the ring',
     capacity: 6,
-    prepare: atCount(124),
+    prepare: atCount(60),
     parts: [
       (a) => {
         a.writeInPlaceSync(0, 5)
@@ -138,17 +138,44 @@ export const BUFFERED: readonly Scenario[] = [
         a.close('writer')
       },
       (a) => {
-        a.readInPlaceSync(3)
+        a.readInPlaceSync(4)
         a.readAllSync(6)
       },
     ],
   },
+  {
+    name: 'buffered: over the end of the ring, two laps after a write in place',
+    capacity: 6,
+    prepare: atCount(60, 4),
+    parts: [
+      (a) => {
+        a.writeSync(0, 6)
+        a.writeSync(1, 2)
+        a.close('writer')
+      },
+      (a) => a.readAllSync(6),
+    ],
+  },
+  {
+    name: 'buffered: up to the end of the ring, two laps after a write in place',
+    capacity: 6,
+    prepare: atCount(60, 4),
+    parts: [
+      (a) => {
+        a.writeSync(0, 4)
+        a.writeSync(1, 3)
+        a.close('writer')
+      },
+      (a) => a.readAllSync(6),
+    ],
+  },
 ]
 
-/** A buffered pipe through which so many bytes have gone. */
-function atCount(count: number): (words: Int32Array) => void {
+/** A buffered pipe through which so many bytes have gone; of the lap before this one so many lay past the end. */
+function atCount(count: number, pastEnd = 0): (words: Int32Array) => void {
   return (words) => {
     words[layout.STORED] = layout.storedMore(0, count)
     words[layout.DRAINED] = count
+    words[layout.PAST_END + 1] = pastEnd
   }
 }
