@@ -133,8 +133,10 @@ export class BufferedRead extends ReadOperation {
   /** How many of the first bytes of a count's lap lie past the end of the ring. */
   #pastEnd(count: number): number {
     const pastEnd = this.words[pastEndWord(count, this.memory.mask)] as number
-    if (pastEnd < 0 || pastEnd > this.memory.capacity)
+    if (pastEnd < 0 || pastEnd > this.memory.capacity) {
+      this.moved = 0 // what it has not given the room of back, it has not taken
       throw this.corrupt('the count of bytes past the end of the buffer', pastEnd)
+    }
     return pastEnd
   }
 

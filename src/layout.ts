@@ -45,7 +45,7 @@
  * | 17   | WRITER_HOLDERS       | 64 threads that hold the writer half      | each thread its own, watch  |                    |
  * | 33   | READER_HOLDERS       | 64 threads that hold the reader half      | each thread its own, watch  |                    |
  * | 49   | error texts          | 3 × ERROR_BYTES: writer, reader, abort    | who moved DONE to WRITING   |                    |
- * |      | window               | a ring of bytes, 64-byte aligned; buffered: as many past its end | the writer holding the lock | |
+ * |      | window               | a ring of bytes, 64-byte aligned; buffered: CAPACITY more past its end | the writer holding the lock | |
  *
  * An event is two words: COUNT (grows by one for each wake) and PARKED (1 while somebody may sleep).
  *

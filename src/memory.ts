@@ -44,7 +44,7 @@ export interface PipeSizes {
   errorBytes: number
 }
 
-/** The largest size of a window or a capacity: 1 GiB. Also keeps differences of 32-bit counts unambiguous. */
+/** The largest size of a window or a capacity: 1 GiB. Also keeps differences of 31-bit counts unambiguous, and leaves them a bit that tells laps of the ring apart. */
 export const MAX_WINDOW = 0x4000_0000
 /** The least room for an error: its class, name, code and some words. */
 export const MIN_ERROR_BYTES = 128

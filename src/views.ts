@@ -1,7 +1,7 @@
 import { platform } from '#platform'
 import type { PipeMemory } from './memory.ts'
 
-/** Views of so many places are kept at most: less memory than the smallest ring that has so many. */
+/** Views of so many places of the ring are kept at most, and of as many past its end: less memory than the smallest ring that has so many. */
 const MAX_PLACES = 1024
 /** A place is at least as long as that, in bytes. */
 const MIN_PLACE_BYTES = 128

@@ -215,7 +215,7 @@ describe('handles', () => {
       return handleOf(reader)
     }
     expect(() => PipeReader.from(spoilt(MAGIC, 1))).toThrow(/was not made by pipe\(\)/)
-    expect(() => PipeReader.from(spoilt(VERSION, 99))).toThrow(/is of version 99, this is version 4/)
+    expect(() => PipeReader.from(spoilt(VERSION, 99))).toThrow(/is of version 99, this is version 5/)
     for (const [word, value] of [
       [WINDOW, 2 ** 29],
       [WINDOW, -1],

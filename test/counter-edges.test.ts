@@ -282,6 +282,24 @@ test('in place, a buffer is written and read in one piece past the end of its ri
   expect(rest.subarray(0, 42)).toEqual(counting(100).subarray(58))
 })
 
+test('short writes up to the end of a buffer, and on from its start, two laps after one in place went past the end', () => {
+  const { reader, writer } = pipe({ capacity: 64 })
+  const target = new Uint8Array(64)
+  let at = 0
+  const pass = (size: number, write: (bytes: Uint8Array) => void): void => {
+    const bytes = counting(size, at)
+    at += size
+    write(bytes)
+    expect(reader.readSync(target)).toBe(size)
+    expect(target.subarray(0, size)).toEqual(bytes)
+  }
+  pass(60, (bytes) => writer.writeSync(bytes))
+  pass(14, (bytes) => writer.writeInPlaceSync(14, (lent) => lent.set(bytes)))
+  // 192 is the end of the third lap: the last write up to there knows its room without a look at the reader's word.
+  for (const size of [60, 50, 4, 4, 20]) pass(size, (bytes) => writer.writeSync(bytes))
+  expect(at).toBe(212)
+})
+
 test('bytes go round a buffer in their order, whichever way they are written and read, at any count', () => {
   const sizes = fc.nat({ max: 130 })
   const steps = fc.array(fc.tuple(fc.constantFrom('write', 'fill', 'read', 'use'), sizes, sizes), { maxLength: 60 })

@@ -8,6 +8,7 @@ import {
   inState,
   LEFT,
   OFFERED,
+  PAST_END,
   READ_LOCK,
   READER_EVENT,
   reservedFor,
@@ -43,6 +44,30 @@ test('C31: a read never gives more bytes than its target holds, whatever CUT_AT 
   Atomics.store(words, HANDOFF, inState(Atomics.load(words, HANDOFF), CUT))
   wake()
   expect(await n).toBeLessThanOrEqual(100)
+})
+
+test.each([PAST_END, PAST_END + 1])('C18, C31: a word that says what no buffer has past its end: %i', (word) => {
+  const { reader, writer } = pipe({ capacity: 64 })
+  const words = new Int32Array(reader.memory)
+  const target = new Uint8Array(64)
+  writer.writeSync(new Uint8Array(60))
+  reader.readSync(target)
+  writer.writeInPlaceSync(10, (lent) => void lent.fill(1))
+  reader.readSync(target.subarray(0, 7))
+  writer.writeSync(new Uint8Array(61).fill(2))
+  // The next read begins past the end, and comes to the end again.
+  const said = words[word] as number
+  for (const wrong of [-1, 65, 0x7fff_ffff]) {
+    words[word] = wrong
+    expect(() => reader.readSync(target, { timeout: 50 })).toThrow(
+      expect.objectContaining({ code: 'ERR_PIPE_CORRUPT' }),
+    )
+    expect(reader.stats().bytesRead).toBe(67)
+  }
+  words[word] = said
+  expect(reader.readSync(target)).toBe(64)
+  expect(target).toEqual(new Uint8Array(64).fill(2).fill(1, 0, 3))
+  expect(reader.stats()).toMatchObject({ bytesRead: 131, bytesWritten: 131 })
 })
 
 test('C31: a lock reserved for a place beyond the memory is taken over, with no RangeError', () => {

@@ -11,6 +11,8 @@ export interface Mutant {
   /** Where it shows, and with how many preemptions. */
   readonly scenario: string
   readonly bound: number
+  /** Leaves no schedule out: it shows by a plain load of a word, which is not known to have to do with the store. */
+  readonly full?: true
 }
 
 const PACKAGE = new URL('../..', import.meta.url)
@@ -37,6 +39,9 @@ function mutate({ name, file, find, replace }: Mutant, root: URL, version: strin
 }
 
 const ONE_ON_ONE = '1 × 1: two writes, then a close'
+const SAY_PAST_END =
+  '    if (pastEnd >= 0) Atomics.store(words, pastEndWord(countMore(count, n), mask), this.lending ? pastEnd : 0)'
+const STORE = 'Atomics.compareExchange(words, STORED, stored, storedMore(stored, n)) === stored'
 const LARGE = '1 × 1: a write larger than the window'
 const CLOSED = 'close of the writer by a third'
 const WITHDRAWN = 'a write is withdrawn at its time-out, and one like it offered'
@@ -284,7 +289,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'bytes are stored though the pipe has ended',
     file: 'buffered-write.ts',
-    find: '    return Atomics.compareExchange(words, STORED, stored, storedMore(stored, n)) === stored // edge: filled\n',
+    find: `    return ${STORE} // edge: filled\n`,
     replace: '    Atomics.store(words, STORED, storedMore(stored, n))\n    return true\n',
     scenario: 'buffered: close of the writer by a third',
     bound: 2,
@@ -460,6 +465,15 @@ export const MUTANTS: readonly Mutant[] = [
     bound: 0,
   },
   {
+    name: 'bytes past the end of a buffer are stored before it is said that they lie there',
+    file: 'buffered-write.ts',
+    find: `${SAY_PAST_END}\n    return ${STORE} // edge: filled\n`,
+    replace: `    const isStored = ${STORE}\n${SAY_PAST_END}\n    return isStored\n`,
+    scenario: 'buffered, in place: past the end of the ring',
+    bound: 1,
+    full: true,
+  },
+  {
     name: 'a buffer goes by what was said two laps before',
     file: 'buffered-write.ts',
     find: 'if (pastEnd >= 0)',
@@ -472,6 +486,14 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'buffered-write.ts',
     find: 'if (pastEnd >= 0)',
     replace: 'if (pastEnd > 0)',
+    scenario: 'buffered: up to the end of the ring, two laps after a write in place',
+    bound: 0,
+  },
+  {
+    name: 'a short write up to the end of a buffer leaves what was said two laps before',
+    file: 'buffered-write.ts',
+    find: 'n > memory.mask - position',
+    replace: 'n > memory.mask + 1 - position',
     scenario: 'buffered: up to the end of the ring, two laps after a write in place',
     bound: 0,
   },

@@ -25,6 +25,12 @@ export function tasks(mutants: ReadonlyMap<string, string>): Task[] {
   return [
     ...SCENARIOS.map(({ name }) => ({ name, scenario: name, bound: BOUND, outcomes: SMALL.includes(name) })),
     ...SMALL.map((name) => ({ name: inFull(name), scenario: name, bound: BOUND, outcomes: true, full: true })),
-    ...MUTANTS.map(({ name, scenario, bound }) => ({ name, scenario, bound, mutant: mutants.get(name) as string })),
+    ...MUTANTS.map(({ name, scenario, bound, full = false }) => ({
+      name,
+      scenario,
+      bound,
+      full,
+      mutant: mutants.get(name) as string,
+    })),
   ]
 }

@@ -162,8 +162,9 @@ export const BUFFERED: readonly Scenario[] = [
     prepare: atCount(60, 4),
     parts: [
       (a) => {
-        a.writeSync(0, 4)
-        a.writeSync(1, 3)
+        a.writeSync(0, 2)
+        a.writeSync(1, 2)
+        a.writeSync(2, 3)
         a.close('writer')
       },
       (a) => a.readAllSync(6),
