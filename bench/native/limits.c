@@ -29,7 +29,7 @@
 #define WINDOW (256 * 1024)
 #define CHUNK (32 * 1024)
 #define LINKS 7
-#define RING (1024 * 1024)
+#define RING (2 * 1024 * 1024)
 
 static struct {
   _Alignas(LINE) atomic_ulong filled;

@@ -1,7 +1,7 @@
 import { between } from '../contestant.ts'
 import { bySize, type Scenario } from '../scenario.ts'
 import { threadStream } from '../thread-stream.ts'
-import { bufferedLimit } from '../transports/limit.ts'
+import { bufferedLimit, sharedLimit } from '../transports/limit.ts'
 import { fifo } from '../transports/others.ts'
 import { ringbuf } from '../transports/packages.ts'
 import { buffered } from '../transports/threadpipe.ts'
@@ -16,6 +16,7 @@ export const bufferedWrites: Scenario = {
     await between(buffered, size),
     await between(ringbuf, size),
     await between(bufferedLimit, size),
+    await between(sharedLimit, size),
     await between(fifo, size),
     await threadStream(size),
   ]),

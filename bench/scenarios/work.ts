@@ -2,7 +2,7 @@ import { alone, between } from '../contestant.ts'
 import { native } from '../native.ts'
 import type { Point } from '../report.ts'
 import { bySize, type Scenario } from '../scenario.ts'
-import { inPlaceLimit, roomyLimit } from '../transports/limit.ts'
+import { inPlaceLimit, roomyLimit, roomySharedLimit } from '../transports/limit.ts'
 import { blocking, inPlace, roomy, writtenInPlace } from '../transports/threadpipe.ts'
 
 /** Work at both ends: one thread fills, the other hashes. What counts is how much faster that is than one thread that does both. */
@@ -18,6 +18,7 @@ export const work: Scenario = {
     await between(roomy, size, { works: true }),
     await between(inPlace, size, { works: true }),
     await between(roomyLimit, size, { works: true }),
+    await between(roomySharedLimit, size, { works: true }),
     await between(inPlaceLimit, size, { works: true }),
     await alone('fill and hash', size),
     await alone('fill', size),
@@ -40,7 +41,9 @@ export const work: Scenario = {
     ].join('\n'),
 }
 
-const PIPES = [blocking, writtenInPlace, roomy, inPlace, roomyLimit, inPlaceLimit].map(({ name }) => name)
+const PIPES = [blocking, writtenInPlace, roomy, inPlace, roomyLimit, roomySharedLimit, inPlaceLimit].map(
+  ({ name }) => name,
+)
 const GO = {
   work: "Go's io.Pipe",
   alone: 'Go: fill and hash',

@@ -1,4 +1,12 @@
-import { bufferedLimit, inPlaceLimit, limit, roomyLimit, sleepingLimit } from './limit.ts'
+import {
+  bufferedLimit,
+  inPlaceLimit,
+  limit,
+  roomyLimit,
+  roomySharedLimit,
+  sharedLimit,
+  sleepingLimit,
+} from './limit.ts'
 import { misaligned } from './misaligned.ts'
 import { fifo, messagePort, messagePortTransfer, webStreams } from './others.ts'
 import { ringbuf, syncMessagePort } from './packages.ts'
@@ -34,7 +42,9 @@ export const TRANSPORTS: readonly Transport[] = [
   misaligned,
   limit,
   bufferedLimit,
+  sharedLimit,
   roomyLimit,
+  roomySharedLimit,
   inPlaceLimit,
   sleepingLimit,
   messagePort,

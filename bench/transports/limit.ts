@@ -19,8 +19,8 @@ const SET_BYTES = 256
 const { fill } = Buffer.prototype
 const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT
 const WINDOW_AT = 256
-/** Words, each in a cache line of its own: bytes put into the window and taken out of it since ever; whether there is anything to spin for, or who sleeps. */
-const [FILLED, DRAINED, AWAKE] = [16, 32, 48]
+/** Words, each in a cache line of its own: whether a sender is amid it, where there may be several; bytes put into the window and taken out of it since ever; whether there is anything to spin for, or who sleeps. */
+const [LOCK, FILLED, DRAINED, AWAKE] = [0, 16, 32, 48]
 const [RECEIVER_SLEEPS, SENDER_SLEEPS] = [AWAKE, AWAKE + 1]
 
 /** Both ends have the same memory, with so many bytes behind the words. */
@@ -116,28 +116,44 @@ export const limit: Transport = {
   },
 }
 
-/** The same with a buffer, for sends that it is a multiple of: what is left of a buffered write where there is one writer, and nobody ever ends. */
-function ringLimit(name: string, ringBytes: (size: number) => number, restLoops: number): Transport {
+/** Puts `size` bytes into a ring for which there is room, and counts them. */
+type Store = (words: Int32Array, window: Buffer, source: Uint8Array) => void
+
+const storeAlone: Store = (words, window, source) => {
+  const stored = words[FILLED] as number
+  copy(window, stored & (window.length - 1), source)
+  Atomics.store(words, FILLED, (stored + source.length) | 0)
+}
+
+/** Where there may be several senders, and somebody may say by the same word that the end has come. */
+const storeInTurn: Store = (words, window, source) => {
+  while (Atomics.compareExchange(words, LOCK, 0, 1) !== 0);
+  const stored = words[FILLED] as number
+  copy(window, stored & (window.length - 1), source)
+  Atomics.compareExchange(words, FILLED, stored, (stored + source.length) | 0)
+  Atomics.compareExchange(words, LOCK, 1, 0)
+}
+
+/** The same with a buffer, for sends that it is a multiple of: what is left of a buffered write where nobody ever ends. */
+function ringLimit(name: string, ringBytes: (size: number) => number, restLoops: number, store: Store): Transport {
   return {
     name,
     waits: 'stored',
     make: (size) => linkOf(ringBytes(size)),
     sender: (handle, size) => {
       const { words, window } = open(handle as SharedArrayBuffer)
-      const ring = window.length
       const source = new Uint8Array(size)
-      let [stored, drained] = [0, 0]
+      let drained = 0
+      const room = (): number => window.length - (((words[FILLED] as number) - drained) | 0)
       return {
         begin: () => rise(words, AWAKE),
         send: (produce) => {
           produce(source)
-          while (((stored + size - drained) | 0) > ring) drained = Atomics.load(words, DRAINED)
-          copy(window, stored & (ring - 1), source)
-          stored = (stored + size) | 0
-          Atomics.store(words, FILLED, stored)
+          while (room() < size) drained = Atomics.load(words, DRAINED)
+          store(words, window, source)
         },
         flush: () => {
-          while (Atomics.load(words, DRAINED) !== stored);
+          while (Atomics.load(words, DRAINED) !== words[FILLED]);
           rest(words, AWAKE)
         },
       }
@@ -165,14 +181,15 @@ function ringLimit(name: string, ringBytes: (size: number) => number, restLoops:
   }
 }
 
-export const bufferedLimit = ringLimit('the limit, in JavaScript, buffered', () => CAPACITY, REST_LOOPS)
+const small = (): number => CAPACITY
+const large = (size: number): number => Math.max(4 * size, LARGE_CAPACITY)
+
+export const bufferedLimit = ringLimit('the limit, in JavaScript, buffered', small, REST_LOOPS, storeAlone)
+export const sharedLimit = ringLimit('the limit, in JavaScript, buffered, shared', small, REST_LOOPS, storeInTurn)
 
 /** Who works meanwhile needs no rest. */
-export const roomyLimit = ringLimit(
-  'the limit, in JavaScript, large buffer',
-  (size) => Math.max(4 * size, LARGE_CAPACITY),
-  0,
-)
+export const roomyLimit = ringLimit('the limit, in JavaScript, large buffer', large, 0, storeAlone)
+export const roomySharedLimit = ringLimit('the limit, in JavaScript, large buffer, shared', large, 0, storeInTurn)
 
 /** With no copy at all: bytes are produced in the ring, and consumed where they lie. */
 export const inPlaceLimit: Transport = {

@@ -7,8 +7,8 @@ import type { Consume, Link, Produce, Sender, Transport } from './transport.ts'
 const DEFAULT_WINDOW = 256 * 1024
 export const CAPACITY = 64 * 1024
 export const LARGE_CAPACITY = 4 * CAPACITY
-/** As much as Linux gives a FIFO at most, where somebody asks for it. */
-export const PASSING_CAPACITY = 1024 * 1024
+/** What somebody sets who has more threads than cores: each turn moves as much. */
+export const PASSING_CAPACITY = 2 * 1024 * 1024
 
 function linkBy(options?: PipeOptions): Link {
   const { reader, writer } = pipe(options)
