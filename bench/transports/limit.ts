@@ -19,7 +19,10 @@ const SET_BYTES = 256
 const { fill } = Buffer.prototype
 const WORD_BYTES = Int32Array.BYTES_PER_ELEMENT
 const WINDOW_AT = 256
-/** Words, each in a cache line of its own: whether a sender is amid it, where there may be several; bytes put into the window and taken out of it since ever; whether there is anything to spin for, or who sleeps. */
+/**
+ * Words, each in a cache line of its own: whether a sender is amid it, where there may be several; bytes put into the window and taken out of it since ever;
+ * whether there is anything to spin for, or who sleeps.
+ */
 const [LOCK, FILLED, DRAINED, AWAKE] = [0, 16, 32, 48]
 const [RECEIVER_SLEEPS, SENDER_SLEEPS] = [AWAKE, AWAKE + 1]
 
@@ -116,7 +119,7 @@ export const limit: Transport = {
   },
 }
 
-/** Puts `size` bytes into a ring for which there is room, and counts them. */
+/** Puts bytes for which there is room into a ring, and counts them. */
 type Store = (words: Int32Array, window: Buffer, source: Uint8Array) => void
 
 const storeAlone: Store = (words, window, source) => {
