@@ -5,6 +5,7 @@ import {
   DRAINED,
   ENDED,
   HANDOFF,
+  LINE_BYTES,
   pastEndWord,
   READER_EVENT,
   SEALED,
@@ -21,6 +22,9 @@ import { WriteOperation } from './write-operation.ts'
 
 /** Writes of up to this many bytes are stored whole, or not at all: POSIX's PIPE_BUF. */
 const WHOLE_BYTES = 4096
+/** Writes of up to this many bytes claim the lines of the ring for those that follow, so many bytes at a time. A longer one has several lines to itself. */
+const CLAIMING_BYTES = 256
+const CLAIMED_BYTES = 512
 const NOT_YET = -1
 
 /**
@@ -51,8 +55,10 @@ export class BufferedWrite extends WriteOperation {
     const stored = words[STORED] as number
     const position = storedCount(stored) & memory.mask
     const isOpen = (stored & SEALED) === 0
-    if (!isOpen || n > this.#roomKnown(stored) || n > memory.mask - position) return super.start(source)
-    platform.copy(memory.window, position, source, 0, n)
+    const room = this.#roomKnown(stored)
+    if (!isOpen || n > room || n > memory.mask - position) return super.start(source)
+    platform.copy(memory.window, position, source, 0, n, true)
+    if (n <= CLAIMING_BYTES && ((position ^ (position + n)) & -CLAIMED_BYTES) !== 0) this.#claim(position + n, room - n)
     // edge: filled
     if (Atomics.compareExchange(words, STORED, stored, storedMore(stored, n)) !== stored) return super.start(source)
     this.moved = n
@@ -143,6 +149,16 @@ export class BufferedWrite extends WriteOperation {
     if (this.phase !== MOVING) return 0
     Atomics.store(this.words, WANTED_ROOM, this.#wanted)
     return this.#wanted
+  }
+
+  /**
+   * Stores a byte into each cache line of the next piece of the ring, as far as there is room: the reader's core, which had them last, gives all of them up in
+   * the time of one.
+   */
+  #claim(start: number, room: number): void {
+    const { window } = this.memory
+    const end = Math.min((start + CLAIMED_BYTES) & -CLAIMED_BYTES, start + room)
+    for (let at = (start + LINE_BYTES - 1) & -LINE_BYTES; at < end; at += LINE_BYTES) window[at] = 0
   }
 
   /** The room that it needs to begin with: all, if it goes in whole. */

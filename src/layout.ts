@@ -99,7 +99,7 @@
  */
 
 /** Bytes of one cache line: what alignment and spacing are counted in. */
-const LINE_BYTES = 64
+export const LINE_BYTES = 64
 const WORDS_PER_LINE = 16
 const FLOATS_PER_LINE = 8
 const WORD_BYTES = 4

@@ -89,7 +89,7 @@ export class RendezvousWrite extends WriteOperation {
     this.#started = 0
     this.#drained = 0
     this.#filled = n
-    platform.copy(memory.window, 0, source, 0, n)
+    platform.copy(memory.window, 0, source, 0, n, true)
     const offered = this.#offer(handoff)
     if (offered === handoff) return this.end()
     const answer = lookInTime(words, OFFERED, this) // edge: taken

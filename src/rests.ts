@@ -2,73 +2,105 @@ import { CAN_SPIN } from './waiting.ts'
 
 /**
  * When a reader of a buffered pipe does better to come a little later. One that is faster than its writers takes each small write as it comes, and each time
- * pulls the cache line on which they publish from under them: then both sides take twice to three times as long as if it came once in a microsecond, and took ten
- * writes at once. So a read after one that has emptied the buffer, and found little in it, rests that long before it looks; as long as that pays: as it
- * then finds twice what it finds without. Where it does not, as where each write waits for an answer, it tries again after more and more reads.
+ * pulls the cache line on which they publish from under them: then both sides take twice to three times as long as if it came once in some microseconds, and took
+ * many writes at once. So a read after one that has emptied the buffer, and found little in it, rests before it looks; as long as that pays: as it
+ * then finds twice what it finds without. Rests become longer as long as that pays, too: as they find more by nearly as much. A length that does not pay, as none does
+ * where each write waits for an answer, is tried again after more and more reads.
  */
 
-/** About a microsecond, for a loop that does nothing. */
-const REST_LOOPS = 2000
+/** How long rests are, in turns of a loop that does nothing: not at all, then about half a microsecond, one, two and four. */
+const REST_LOOPS = [0, 2000, 4000, 8000, 16_000] as const
+const LONGEST = REST_LOOPS.length - 1
+/** So many times as much must a rest find as the most that those of the next shorter length have found lately, for a message may come in a short piece and a long one. */
+const GAINS = [0, 2, 1.5, 1.5, 1.5] as const
+/** That most becomes less by a quarter with each read. */
+const FADING_BITS = 2
 /** Who finds more than this, in bytes, takes long enough for it. */
 const LITTLE_BYTES = 4096
-/** So many times as much must a rest give as the most that reads without one have found lately, for a message may come in a short piece and a long one. */
-const GAIN = 2
-/** What is left of that most with each read. */
-const FADING = 0.75
-/** Reads without a rest after one in vain, in the beginning and at most; four times as many each time. */
+/** Reads with a shorter rest after one in vain, in the beginning and at most; four times as many each time. */
 const FIRST_PATIENCE = 4
 const MAX_PATIENCE = 1024
 const MORE_PATIENCE = 4
-/** So many rests in a row must pay to give the patience back. */
-const GAINS = 4
-/** After so many rests that paid, one read goes without, to see what it finds. */
+/** So many rests in a row must pay to give the patience back, and to try longer ones. */
+const PAID_IN_ROW = 4
+/** After so many rests that paid, one is shorter, to see what it finds. */
 const PROBE_AFTER = 64
 
 export class Rests {
+  readonly #halfBytes: number
   readonly #littleBytes: number
-  #due = false
-  #rested = false
-  #foundWithout = 0
+  /** The most that reads have found lately, for each length of their rests. */
+  readonly #found = new Int32Array(REST_LOOPS.length)
+  /** The length that pays as far as is known, or is on trial; an index, as all lengths here. */
+  #length = 1
   #patience = FIRST_PATIENCE
-  /** Reads to come that go without. */
-  #without = 0
+  /** Reads to come with a shorter rest, since the last one of that length was in vain. */
+  #shorter = 0
+  #probing = false
   #paid = 0
   #paidInRow = 0
+  #due = false
+  /** How long the read that is under way has rested. */
+  #rested = 0
 
   constructor(capacity: number) {
     // A buffer that is half full already would soon keep the writers waiting.
-    this.#littleBytes = CAN_SPIN ? Math.min(LITTLE_BYTES, capacity >> 1) : 0
+    this.#halfBytes = capacity >> 1
+    this.#littleBytes = CAN_SPIN ? Math.min(LITTLE_BYTES, this.#halfBytes) : 0
   }
 
-  /** Rests before a read, if that is worth it. @returns whether it did */
-  rest(): boolean {
-    this.#rested = this.#due
-    this.#due = false
-    if (!this.#rested) return false
-    for (let i = 0; i < REST_LOOPS; i += 1);
-    return true
+  /** Rests before a read, if that is worth it. @returns for how long */
+  rest(): number {
+    if (this.#due) return this.#rest()
+    this.#rested = 0
+    return 0
   }
 
   /** Notes what a read has found, and whether it took all of that. */
   note(found: number, emptied: boolean): void {
-    if (!this.#rested) this.#foundWithout = Math.max(found, this.#foundWithout * FADING)
-    else if (found >= GAIN * this.#foundWithout) this.#onGain()
-    else this.#onVain()
-    this.#rested = false
-    if (this.#without > 0) this.#without -= 1
-    else this.#due = emptied && found <= this.#littleBytes
+    const length = this.#rested
+    if (length > 0) this.#judge(length, found)
+    const before = this.#found[length] as number
+    this.#found[length] = Math.max(found, before - (before >> FADING_BITS))
+    this.#due = emptied && found <= this.#littleBytes
   }
 
-  #onGain(): void {
-    this.#paidInRow += 1
-    if (this.#paidInRow >= GAINS) this.#patience = FIRST_PATIENCE
+  #rest(): number {
+    const less = (this.#shorter > 0 ? 1 : 0) + (this.#probing ? 1 : 0)
+    const length = Math.max(this.#length - less, 0)
+    if (this.#shorter > 0) this.#shorter -= 1
+    this.#probing = false
+    this.#due = false
+    this.#rested = length
+    const loops = REST_LOOPS[length] as number
+    for (let i = 0; i < loops; i += 1);
+    return length
+  }
+
+  #judge(length: number, found: number): void {
+    const enough = (GAINS[length] as number) * (this.#found[length - 1] as number)
+    if (found >= enough && found <= this.#halfBytes) this.#onGain(length)
+    else this.#onVain(length)
+  }
+
+  #onGain(length: number): void {
     this.#paid += 1
-    if (this.#paid % PROBE_AFTER === 0) this.#without = 1
+    this.#probing = this.#paid % PROBE_AFTER === 0
+    if (length < this.#length) return
+    this.#paidInRow += 1
+    if (this.#paidInRow < PAID_IN_ROW) return
+    this.#patience = FIRST_PATIENCE
+    if (length === LONGEST) return
+    this.#length += 1
+    this.#paidInRow = 0
   }
 
-  #onVain(): void {
+  #onVain(length: number): void {
+    // Nor has the longer one that was on trial a chance before this one pays.
+    if (length < this.#length) this.#patience = FIRST_PATIENCE
+    this.#length = length
     this.#paidInRow = 0
-    this.#without = this.#patience
+    this.#shorter = this.#patience
     this.#patience = Math.min(this.#patience * MORE_PATIENCE, MAX_PATIENCE)
   }
 }

@@ -62,14 +62,14 @@ export abstract class WriteOperation extends Operation {
   protected copyIn(position: number, offset: number, n: number): void {
     const { window } = this.memory
     if (this.#pieces === NO_PIECES) {
-      platform.copy(window, position, this.bytes, offset, n)
+      platform.copy(window, position, this.bytes, offset, n, true)
       return
     }
     for (let copied = 0; copied < n; ) {
       const piece = this.#pieces[this.#piece] as Uint8Array
       const start = offset + copied - this.#pieceStart
       const count = Math.min(n - copied, piece.length - start)
-      platform.copy(window, position + copied, piece, start, count)
+      platform.copy(window, position + copied, piece, start, count, true)
       copied += count
       if (start + count === piece.length) {
         this.#piece += 1

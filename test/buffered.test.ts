@@ -92,6 +92,28 @@ describe.each(PAIRS)('$writes writer, $reads reader', ({ writes, reads }) => {
   })
 })
 
+test.each([513, 1000, 1024, 4096, 10_000])(
+  'small writes until a buffer of %i bytes is full, over and over, leave what is to be read as it was',
+  (capacity) => {
+    const { reader, writer } = pipe({ capacity })
+    const bytesFrom = (at: number, length: number) =>
+      Buffer.from(Array.from({ length }, (_, k) => ((at + k) * 31) % 253))
+    let [written, read] = [0, 0]
+    for (let i = 0; i < 5000; i += 1) {
+      const n = 1 + ((i * 7919) % (i % 2 === 0 ? 70 : 256))
+      if (written - read + n > capacity) {
+        const target = Buffer.alloc(n + ((i * 104_729) % (capacity - 256)))
+        const got = reader.readSync(target, { timeout: 0 }) as number
+        expect(target.subarray(0, got).equals(bytesFrom(read, got))).toBe(true)
+        read += got
+      }
+      expect(writer.writeSync(bytesFrom(written, n), { timeout: 0 })).toBe(n)
+      written += n
+    }
+    expect(read).toBeGreaterThan(100_000)
+  },
+)
+
 describe.each(KINDS)('$kind: ends', ({ kind }) => {
   const side = () => new Side(thread(), kind)
 

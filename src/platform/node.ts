@@ -185,7 +185,7 @@ export const platform: Platform = {
 
   viewlessBytes: VIEWLESS_BYTES,
 
-  copy(target, targetStart, source, sourceStart, length) {
+  copy(target, targetStart, source, sourceStart, length, aligned = false) {
     const whole = sourceStart === 0 && length === source.length
     if (length <= (whole ? LOOP_BYTES : VIEWLESS_BYTES)) {
       for (let i = 0; i < length; i += 1) target[targetStart + i] = source[sourceStart + i] as number
@@ -203,7 +203,8 @@ export const platform: Platform = {
     const view = whole ? source : new Uint8Array(source.buffer, source.byteOffset + sourceStart, length)
     if (
       length <= SET_BYTES ||
-      (length <= SET_ALIGNED_BYTES && ((target.byteOffset + targetStart - view.byteOffset) & WORD_MASK) === 0)
+      (length <= SET_ALIGNED_BYTES &&
+        (((aligned ? 0 : target.byteOffset) + targetStart - view.byteOffset) & WORD_MASK) === 0)
     ) {
       set.call(target, view, targetStart)
     } else {

@@ -32,8 +32,19 @@ export interface Platform {
   /** Whether a view is a Uint8Array as the runtime makes it: subclasses may run code of their own. */
   isPlain(view: ArrayBufferView): view is Uint8Array
 
-  /** Copies `length` bytes as fast as the runtime can; the ranges must be valid and must not overlap. */
-  copy(target: Uint8Array, targetStart: number, source: Uint8Array, sourceStart: number, length: number): void
+  /**
+   * Copies `length` bytes as fast as the runtime can; the ranges must be valid and must not overlap.
+   *
+   * @param aligned whether the target is known to begin at a multiple of 8 bytes: to ask it takes as long as some copies
+   */
+  copy(
+    target: Uint8Array,
+    targetStart: number,
+    source: Uint8Array,
+    sourceStart: number,
+    length: number,
+    aligned?: boolean,
+  ): void
 
   /** Up to this many bytes `copy` makes no view of the source, wherever the range lies in it. */
   readonly viewlessBytes: number
