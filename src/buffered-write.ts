@@ -22,7 +22,7 @@ import { WriteOperation } from './write-operation.ts'
 
 /** Writes of up to this many bytes are stored whole, or not at all: POSIX's PIPE_BUF. */
 const WHOLE_BYTES = 4096
-/** Writes of up to this many bytes claim the lines of the ring for those that follow, so many bytes at a time. A longer one has several lines to itself. */
+/** Writes of up to this many bytes claim cache lines of the ring for those that follow, as they come over a multiple of so many. A longer one has several lines to itself. */
 const CLAIMING_BYTES = 256
 const CLAIMED_BYTES = 512
 const NOT_YET = -1
@@ -152,8 +152,8 @@ export class BufferedWrite extends WriteOperation {
   }
 
   /**
-   * Stores a byte into each cache line of the next piece of the ring, as far as there is room: the reader's core, which had them last, gives all of them up in
-   * the time of one.
+   * Stores a byte into each cache line that begins in the next piece of the ring, as far as there is room: if the reader's core has had them last, it gives all of
+   * them up in the time of one.
    */
   #claim(start: number, room: number): void {
     const { window } = this.memory

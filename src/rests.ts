@@ -4,17 +4,15 @@ import { CAN_SPIN } from './waiting.ts'
  * When a reader of a buffered pipe does better to come a little later. One that is faster than its writers takes each small write as it comes, and each time
  * pulls the cache line on which they publish from under them: then both sides take twice to three times as long as if it came once in some microseconds, and took
  * many writes at once. So a read after one that has emptied the buffer, and found little in it, rests before it looks; as long as that pays: as it
- * then finds twice what it finds without. Rests become longer as long as that pays, too: as they find more by nearly as much. A length that does not pay, as none does
- * where each write waits for an answer, is tried again after more and more reads.
+ * then finds twice what it finds without. Rests become longer while that pays, too: while they find half as much again. Where a length does not pay, as none does
+ * where each write waits for an answer, it is tried again after more and more reads.
  */
 
-/** How long rests are, in turns of a loop that does nothing: not at all, then about half a microsecond, one, two and four. */
+/** How long rests are, in turns of an empty loop: not at all; then about half a microsecond, one, two and four, once the loop is compiled. */
 const REST_LOOPS = [0, 2000, 4000, 8000, 16_000] as const
 const LONGEST = REST_LOOPS.length - 1
-/** So many times as much must a rest find as the most that those of the next shorter length have found lately, for a message may come in a short piece and a long one. */
+/** So many times as much must a rest find as the most that those of the next shorter length have found, for a message may come in a short piece and a long one. */
 const GAINS = [0, 2, 1.5, 1.5, 1.5] as const
-/** That most becomes less by a quarter with each read. */
-const FADING_BITS = 2
 /** Who finds more than this, in bytes, takes long enough for it. */
 const LITTLE_BYTES = 4096
 /** Reads with a shorter rest after one in vain, in the beginning and at most; four times as many each time. */
@@ -29,7 +27,7 @@ const PROBE_AFTER = 64
 export class Rests {
   readonly #halfBytes: number
   readonly #littleBytes: number
-  /** The most that reads have found lately, for each length of their rests. */
+  /** The most that reads have found, for each length of their rests; of late. */
   readonly #found = new Int32Array(REST_LOOPS.length)
   /** The length that pays as far as is known, or is on trial; an index, as all lengths here. */
   #length = 1
@@ -61,15 +59,20 @@ export class Rests {
     const length = this.#rested
     if (length > 0) this.#judge(length, found)
     const before = this.#found[length] as number
-    this.#found[length] = Math.max(found, before - (before >> FADING_BITS))
+    this.#found[length] = Math.max(found, faded(before))
     this.#due = emptied && found <= this.#littleBytes
   }
 
   #rest(): number {
-    const less = (this.#shorter > 0 ? 1 : 0) + (this.#probing ? 1 : 0)
-    const length = Math.max(this.#length - less, 0)
-    if (this.#shorter > 0) this.#shorter -= 1
-    this.#probing = false
+    let length = this.#length
+    if (this.#shorter > 0) {
+      this.#shorter -= 1
+      length -= 1
+    }
+    if (this.#probing) {
+      this.#probing = false
+      length -= 1
+    }
     this.#due = false
     this.#rested = length
     const loops = REST_LOOPS[length] as number
@@ -103,4 +106,9 @@ export class Rests {
     this.#shorter = this.#patience
     this.#patience = Math.min(this.#patience * MORE_PATIENCE, MAX_PATIENCE)
   }
+}
+
+/** What is left of the most that was found, with each read of that length: three quarters, and in the end nothing. */
+function faded(most: number): number {
+  return most - ((most + 3) >> 2)
 }

@@ -1,5 +1,6 @@
 import { type PipeReader, type PipeWriter, pipe } from 'threadpipe'
 import { describe, expect, test } from 'vitest'
+import { openMemory } from '../src/memory.ts'
 import { counting, handleOf, KINDS, PAIRS, PATIENT, Side, text } from './support/sides.ts'
 import { failureOf, thread, until } from './support/threads.ts'
 
@@ -113,6 +114,47 @@ test.each([513, 1000, 1024, 4096, 10_000])(
     expect(read).toBeGreaterThan(100_000)
   },
 )
+
+describe('a short write that comes over a multiple of 512 bytes of the ring', () => {
+  /** A ring of 4096 bytes that all are 0xff and have been read but for so many, which lie at its end. */
+  function ringOfOnes(unread: number) {
+    const { reader, writer } = pipe({ capacity: 4096 })
+    const ones = new Uint8Array(4096).fill(0xff)
+    writer.writeSync(ones)
+    reader.readSync(ones.subarray(unread))
+    const { window } = openMemory(writer.memory)
+    /** Where the ring has changed but where something was written. */
+    const claimed = (written: number) =>
+      [...window.subarray(0, 4096).entries()].flatMap(([at, byte]) => (at >= written && byte !== 0xff ? [at] : []))
+    return { writer, claimed }
+  }
+
+  test('stores into each cache line that begins before the next one, and nowhere else', () => {
+    const { writer, claimed } = ringOfOnes(0)
+    writer.writeSync(new Uint8Array(300).fill(1))
+    writer.writeSync(new Uint8Array(60).fill(1))
+    expect(claimed(360)).toEqual([])
+    writer.writeSync(new Uint8Array(153).fill(1))
+    expect(claimed(513)).toEqual([576, 640, 704, 768, 832, 896, 960])
+  })
+
+  test('not where there is no room', () => {
+    const { writer, claimed } = ringOfOnes(4096 - 641)
+    writer.writeSync(new Uint8Array(412).fill(1))
+    writer.writeSync(new Uint8Array(200).fill(1))
+    expect(claimed(612)).toEqual([640])
+  })
+
+  test.each([
+    [256, [512, 576, 640, 704, 768, 832, 896, 960]],
+    [257, []],
+  ])('%i bytes', (size, lines) => {
+    const { writer, claimed } = ringOfOnes(0)
+    writer.writeSync(new Uint8Array(512 - size).fill(1))
+    writer.writeSync(new Uint8Array(size).fill(1))
+    expect(claimed(512)).toEqual(lines)
+  })
+})
 
 describe.each(KINDS)('$kind: ends', ({ kind }) => {
   const side = () => new Side(thread(), kind)

@@ -34,19 +34,50 @@ test('after one in vain more and more go without, up to a limit', () => {
   expect(between(rested, 1).slice(0, 6)).toEqual([5, 17, 65, 257, 1025, 1025])
 })
 
-test('some that pay, one after the other, give the patience back', () => {
-  const rests = new Rests(CAPACITY)
-  reads(rests, 24, once(64, 64))
-  expect(reads(rests, 70, once(64, 128)).filter((length) => length > 0).length).toBeGreaterThan(3)
-  const rested = reads(rests, 40, once(64, 64))
-  expect(between(rested, 1).slice(0, 2)).toEqual([5, 17])
+test('four that pay, one after the other, give the patience back; three do not', () => {
+  const [vain, pays] = [once(64, 64), once(64, 128)]
+  const impatient = () => {
+    const rests = new Rests(CAPACITY)
+    // The next is due after 64 reads.
+    reads(rests, 24, vain)
+    return rests
+  }
+  const three = impatient()
+  expect(reads(three, 67, pays).slice(-4)).toEqual([0, 1, 1, 1])
+  expect(between(reads(three, 300, vain), 1)).toEqual([257])
+  // After four a longer one is tried, in vain, and soon again.
+  expect(between(reads(impatient(), 400, pays), 2).slice(0, 3)).toEqual([5, 17, 65])
 })
 
-test('rests become longer, four of each length, as long as they find more by half at least', () => {
-  const rested = reads(new Rests(CAPACITY), 30, doubling)
-  expect(rested.slice(0, 17)).toEqual([0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4])
-  expect(Math.min(...rested.slice(17))).toBe(LONGEST)
+test('some that pay between others that do not are not one after the other', () => {
+  let rested = 0
+  const mostly = (length: number): number => {
+    if (length > 0) rested += 1
+    return length === 0 || rested % 4 === 0 ? 64 : 128
+  }
+  expect(Math.max(...reads(new Rests(CAPACITY), 3000, mostly))).toBe(1)
 })
+
+test('rests become longer, four of each length, up to a longest', () => {
+  const rested = reads(new Rests(CAPACITY), 30, doubling)
+  expect(rested.slice(0, 13)).toEqual([0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3])
+  expect(rested.slice(13)).toEqual(new Array(17).fill(LONGEST))
+})
+
+test.each([
+  [1, [64, 128], [64, 127]],
+  [2, [64, 128, 192], [64, 128, 191]],
+  [3, [64, 128, 192, 288], [64, 128, 192, 287]],
+  [4, [64, 128, 192, 288, 432], [64, 128, 192, 288, 431]],
+])(
+  'length %i pays if it finds twice as much as none, or half as much again as the one before: no less',
+  (length, enough, tooLittle) => {
+    const uses = (found: number[]) =>
+      reads(new Rests(CAPACITY), 1000, (length) => found[length] ?? 0).filter((one) => one === length).length
+    expect(uses(enough)).toBeGreaterThan(600)
+    expect(uses(tooLittle)).toBeLessThan(10)
+  },
+)
 
 test('one that is longer for little is tried again after more and more reads, and the shorter one goes on', () => {
   const rested = reads(new Rests(CAPACITY), 2000, (length) => (length > 1 ? 380 : doubling(2 * length)))
@@ -73,13 +104,43 @@ test('nobody rests on because of what was found without long ago', () => {
   expect(rested.slice(-1000).filter((length) => length > 0).length).toBeLessThan(5)
 })
 
-test('where messages have one size for long, each length in use is looked at again', () => {
+test('every 64th read looks again at what the next shorter length finds', () => {
   const rested = reads(new Rests(CAPACITY), 1000, doubling).slice(17)
-  expect(rested.filter((length) => length < LONGEST).length).toBeGreaterThan(10)
-  expect(rested.filter((length) => length < LONGEST).length).toBeLessThan(20)
+  const probes = rested.map((length) => LONGEST - length)
+  expect(between(probes, 1)).toEqual(new Array(14).fill(64))
+  expect(Math.max(...probes)).toBe(1)
 })
 
-test.each([[[4, 100]], [[4, 100, 2]], [[100, 4]]])(
+test('the most that was found becomes less by a quarter with each read', () => {
+  // Two short ones, one after the other, do not make it less than 56.
+  const pieces = [100, 4, 4]
+  let i = 0
+  const rests = new Rests(CAPACITY)
+  rests.note(100, true)
+  const rested = reads(rests, 1000, (length) => (length > 0 ? 110 : (pieces[++i % 3] as number)))
+  expect(rested.filter((length) => length > 0).length).toBeLessThan(10)
+})
+
+test.each([
+  [1, 110],
+  [64, 50],
+])('a reader that was away for once, and found much, soon rests again: %i byte writes', (size, within) => {
+  const rests = new Rests(CAPACITY)
+  rests.note(4000, true)
+  const rested = reads(rests, 300, (length) => size * 2 ** length)
+  expect(rested.indexOf(LONGEST)).toBeLessThan(within)
+  expect(rested.slice(200).filter((length) => length === LONGEST).length).toBeGreaterThan(90)
+})
+
+test('a length that comes to pay no more is tried again soon, however patient the next longer one was', () => {
+  const rests = new Rests(CAPACITY)
+  reads(rests, 3000, once(64, 128))
+  const rested = reads(rests, 300, once(64, 64))
+  const first = rested.indexOf(0)
+  expect(between(rested.slice(first - 1), 1).slice(0, 2)).toEqual([5, 17])
+})
+
+test.each([[[4, 100]], [[4, 100, 2]], [[100, 4]], [[4, 100, 100, 100, 100, 100]]])(
   'messages in pieces of %j bytes, one after the other: a larger piece is not what a rest has given',
   (pieces) => {
     let i = 0
@@ -97,12 +158,37 @@ test('a read that came to nothing after its rest says nothing of the next one', 
 })
 
 test('nobody rests who finds much, or leaves some', () => {
-  expect(Math.max(...reads(new Rests(CAPACITY), 10, once(5000, 10_000)))).toBe(0)
+  expect(reads(new Rests(CAPACITY), 3, once(4096, 8192))).toEqual([0, 1, 0])
+  expect(reads(new Rests(CAPACITY), 3, once(4097, 9000))).toEqual([0, 0, 0])
   expect(Math.max(...reads(new Rests(CAPACITY), 10, once(64, 128), false))).toBe(0)
 })
 
 test('nobody rests whose buffer is half full then: its writers would soon wait for that', () => {
   expect(Math.max(...reads(new Rests(100), 10, once(64, 128)))).toBe(0)
+  expect(reads(new Rests(200), 4, once(50, 100))).toEqual([0, 1, 1, 1])
   expect(reads(new Rests(200), 8, once(50, 101))).toEqual([0, 1, 0, 0, 0, 0, 0, 1])
   expect(reads(new Rests(1000), 100, doubling).filter((length) => length > 2).length).toBeLessThan(10)
+})
+
+test('the longest takes some microseconds, the shortest less', () => {
+  const msOf = (finds: (length: number) => number, longest: number): number => {
+    const times: number[] = []
+    const rests = new Rests(CAPACITY)
+    for (let i = 0; i < 3000; i += 1) {
+      const startedMs = performance.now()
+      const length = rests.rest()
+      const ms = performance.now() - startedMs
+      if (length === longest) times.push(ms)
+      rests.note(finds(length), true)
+    }
+    return times.sort((a, b) => a - b)[times.length >> 1] as number
+  }
+  const [shortest, middle, longest] = [
+    msOf(once(64, 128), 1),
+    msOf((length) => [64, 128, 192][length] ?? 0, 2),
+    msOf(doubling, LONGEST),
+  ]
+  expect(shortest).toBeGreaterThan(0.0002)
+  expect(middle).toBeGreaterThan(1.2 * shortest)
+  expect(longest).toBeGreaterThan(2 * middle)
 })
