@@ -8,11 +8,14 @@ import { CAN_SPIN } from './waiting.ts'
  * where each write waits for an answer, it is tried again after more and more reads.
  */
 
-/** How long rests are, in turns of an empty loop: not at all; then about half a microsecond, one, two and four, once the loop is compiled. */
-const REST_LOOPS = [0, 2000, 4000, 8000, 16_000] as const
-const LONGEST = REST_LOOPS.length - 1
+/** How long the shortest rest is, in turns of an empty loop: half a microsecond, once that is compiled. The next length is twice that, and so on; length 0 is none. */
+const SHORTEST_LOOPS = 2000
+/** The longest: about four microseconds. */
+const LONGEST = 4
 /** So many times as much must a rest find as the most that those of the next shorter length have found, for a message may come in a short piece and a long one. */
-const GAINS = [0, 2, 1.5, 1.5, 1.5] as const
+const GAIN = 2
+/** The same, of one that is longer than the shortest. */
+const LONGER_GAIN = 1.5
 /** Who finds more than this, in bytes, takes long enough for it. */
 const LITTLE_BYTES = 4096
 /** Reads with a shorter rest after one in vain, in the beginning and at most; four times as many each time. */
@@ -28,7 +31,7 @@ export class Rests {
   readonly #halfBytes: number
   readonly #littleBytes: number
   /** The most that reads have found, for each length of their rests; of late. */
-  readonly #found = new Int32Array(REST_LOOPS.length)
+  readonly #found = new Int32Array(LONGEST + 1)
   /** The length that pays as far as is known, or is on trial; an index, as all lengths here. */
   #length = 1
   #patience = FIRST_PATIENCE
@@ -75,13 +78,13 @@ export class Rests {
     }
     this.#due = false
     this.#rested = length
-    const loops = REST_LOOPS[length] as number
+    const loops = length > 0 ? SHORTEST_LOOPS << (length - 1) : 0
     for (let i = 0; i < loops; i += 1);
     return length
   }
 
   #judge(length: number, found: number): void {
-    const enough = (GAINS[length] as number) * (this.#found[length - 1] as number)
+    const enough = (length > 1 ? LONGER_GAIN : GAIN) * (this.#found[length - 1] as number)
     if (found >= enough && found <= this.#halfBytes) this.#onGain(length)
     else this.#onVain(length)
   }
