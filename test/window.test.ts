@@ -27,16 +27,34 @@ async function placesOf(size: number, times: number): Promise<number[]> {
 }
 
 test('long writes go round the window, each of one piece and at the start of a cache line', async () => {
-  const places = await placesOf(10_000, 20)
+  const places = await placesOf(20_000, 20)
   const [first = 0] = places
-  // Six have room before the end; the next starts at the beginning again.
-  const rooms = Array.from({ length: 6 }, (_, i) => first + i * Math.ceil(10_000 / LINE) * LINE)
+  // Three have room before the end; the next starts at the beginning again.
+  const rooms = Array.from({ length: 3 }, (_, i) => first + i * Math.ceil(20_000 / LINE) * LINE)
   expect(places).toEqual(Array.from({ length: 20 }, (_, i) => rooms[i % rooms.length]))
   expect(places.every((place) => place % LINE === 0)).toBe(true)
 })
 
-test('short writes stay where they are: in the lines that both sides have at hand', async () => {
-  expect(new Set(await placesOf(1000, 20)).size).toBe(1)
+test.each([1000, 16_000])(
+  'writes of %i bytes stay where they are: in the lines that both sides have at hand',
+  async (size) => {
+    expect(new Set(await placesOf(size, 20)).size).toBe(1)
+  },
+)
+
+test('C1, C4: writes of one piece that go round the window arrive whole', async () => {
+  const sizes = Array.from({ length: 60 }, (_, i) => [16_384, 20_000, 32_767, 32_768, 32_769, 100][i % 6] as number)
+  const { reader, writer } = pipe()
+  const sent = new Side(thread(), 'blocking').writeAll(
+    writer,
+    sizes.map((size, i) => counting(size, i)),
+  )
+  const target = new Uint8Array(40_000)
+  for (const [i, size] of sizes.entries()) {
+    expect(reader.readSync(target, PATIENT)).toBe(size)
+    expect(Buffer.compare(target.subarray(0, size), counting(size, i))).toBe(0)
+  }
+  expect(await sent).toEqual(sizes)
 })
 
 test('C1, C4: writes of any sizes arrive whole, wherever in the window they start', async () => {

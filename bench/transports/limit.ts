@@ -9,8 +9,11 @@ import type { Consume, Link, Transport } from './transport.ts'
  */
 
 const WINDOW_BYTES = 256 * 1024
-/** Some microseconds that the taking end of a buffer waits before it looks again, so that the count does not go back and forth for each write. */
+/** Sends of fewer bytes stay in their place of the window, as threadpipe's do. */
+const ROTATING_BYTES = 16 * 1024
+/** Some microseconds that the taking end of a buffer waits before it looks again after it has found little, so that the count does not go back and forth for each write. */
 const REST_LOOPS = 16_000
+const LITTLE_BYTES = 4096
 const CHUNK_BYTES = 32 * 1024
 /** Up to this many bytes a loop is fastest, and up to this many `set`; see `src/platform/node.ts`. */
 const LOOP_BYTES = 12
@@ -78,7 +81,7 @@ const atOnce = (): void => {}
 export const limit: Transport = {
   name: 'the limit, in JavaScript',
   waits: 'taken',
-  make: () => linkOf(WINDOW_BYTES),
+  make: (size) => linkOf(size < ROTATING_BYTES ? size : WINDOW_BYTES),
   sender: (handle, size) => {
     const { words, window } = open(handle as SharedArrayBuffer)
     const source = new Uint8Array(size)
@@ -91,8 +94,8 @@ export const limit: Transport = {
       send: (produce) => {
         produce(source)
         for (const part of parts) {
-          while (((filled + part.length - Atomics.load(words, DRAINED)) | 0) > WINDOW_BYTES);
-          copy(window, filled & (WINDOW_BYTES - 1), part)
+          while (((filled + part.length - Atomics.load(words, DRAINED)) | 0) > window.length);
+          copy(window, filled & (window.length - 1), part)
           filled = (filled + part.length) | 0
           Atomics.store(words, FILLED, filled)
         }
@@ -112,7 +115,7 @@ export const limit: Transport = {
     const sleep = (): void => void Atomics.wait(words, AWAKE, 0)
     for (let at = 0; ; ) {
       looks.until(isOffered, sleep)
-      copy(target, at, parts[(drained & (WINDOW_BYTES - 1)) / length] as Uint8Array)
+      copy(target, at, parts[(drained & (window.length - 1)) / length] as Uint8Array)
       drained = (drained + length) | 0
       Atomics.store(words, DRAINED, drained)
       at += length
@@ -191,7 +194,7 @@ function ringLimit(name: string, ringBytes: (size: number) => number, restLoops:
         drained = (drained + n) | 0
         Atomics.store(words, DRAINED, drained)
         consume(target.subarray(0, n))
-        for (let i = 0; i < restLoops; i += 1);
+        if (n <= LITTLE_BYTES) for (let i = 0; i < restLoops; i += 1);
       }
     },
   }
