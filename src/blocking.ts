@@ -96,7 +96,7 @@ class LongWait {
       }
       const parkedMs = performance.now()
       woken = this.#sleep(count, parkedMs, parkedMs + Math.min(deadline.leftMs(), operation.parkMs))
-      if (woken && !operation.queued) noteParked(parkedMs, performance.now())
+      if (woken && !operation.queued) noteParked(operation, parkedMs, performance.now())
       if (operation.step()) return
     }
   }

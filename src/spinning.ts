@@ -3,7 +3,7 @@ import type { Operation } from './operation.ts'
 import { SHORT_SPINS } from './waiting.ts'
 
 /**
- * How long a blocked thread spins before it parks: up to about what a park costs, shorter while that fails.
+ * How long a blocked thread spins before it parks: up to about what a park costs, shorter while that fails, longer when a park was shorter than that.
  *
  * One thing no short spin can mend. The system likes to run a thread where the one that has woken it runs. Two threads that wait for each other may so come to
  * share a core while another is idle; from then on they sleep at every hand-over, for whoever spins keeps the other from answering. They are put apart only
@@ -15,6 +15,8 @@ import { SHORT_SPINS } from './waiting.ts'
 
 /** The longest spin but for that: so a wait never costs more than twice the best choice. */
 export const MAX_SPINS = 16_384
+/** A park shorter than this, in ms, is one that a longer spin would have spared. */
+const SPARED_MS = 0.05
 /** Some ms. */
 const APART_SPINS = 0x8_0000
 /** Waits that begin within this time, in ms, spin so long, while that pays: the other thread has to come to do so meanwhile. */
@@ -68,7 +70,8 @@ export function spinBeforeParking(operation: Operation, leftMs: number): boolean
 }
 
 /** Notes a park that has ended by a wake, of an operation that would have spun: one that queues for a lock never does. */
-export function noteParked(fromMs: number, untilMs: number): void {
+export function noteParked(operation: Operation, fromMs: number, untilMs: number): void {
+  if (untilMs - fromMs < SPARED_MS) operation.spins = Math.min(operation.spins * 4, MAX_SPINS)
   if (fromMs - parkedUntilMs > UNDISTURBED_MS) {
     patience = FIRST_PATIENCE
     shortParks = 0

@@ -45,7 +45,9 @@ let nowMs = 1000
 function park(times: number, ms: number, apartMs = 0.1): void {
   for (let i = 0; i < times; i += 1) {
     nowMs += apartMs
-    spinning.noteParked(nowMs, nowMs + ms)
+    const operation = waiting(0, spins)
+    spinning.noteParked(operation, nowMs, nowMs + ms)
+    spins = operation.spins
     nowMs += ms
   }
 }
@@ -76,6 +78,16 @@ test('spins in vain get shorter, down to a limit; one that pays makes them longe
   expect(spins.at(-1)).toBe(128)
   expect(looksOf({ inVain: false })).toBe(1)
   expect(looksOf()).toBe(512)
+})
+
+test('a park that a longer spin would have spared makes the next spins longer, up to a limit; one that is longer does not', () => {
+  for (let i = 0; i < 12; i += 1) looksOf()
+  park(1, 0.06)
+  expect(spins).toBe(128)
+  park(1, 0.04)
+  expect(spins).toBe(512)
+  park(5, 0.02)
+  expect(spins).toBe(MAX)
 })
 
 test('after many short parks a spin is long, and the next one only after many more', () => {
