@@ -53,7 +53,7 @@ export const MAX_ERROR_BYTES = 0x100_0000
 /** Makes the memory of a new pipe. @throws TypeError where there is no shared memory, RangeError where there is not so much */
 export function createMemory(sizes: PipeSizes): PipeMemory {
   const buffer = allocate(memoryBytes(sizes.errorBytes, windowOf(sizes)))
-  const words = new Int32Array(buffer)
+  const words = wordsOf(buffer)
   words[VERSION] = VERSION_VALUE
   words[CAPACITY] = sizes.capacity
   words[WINDOW] = sizes.window
@@ -70,7 +70,7 @@ function allocate(bytes: number): SharedArrayBuffer {
     )
   }
   try {
-    return new SharedArrayBuffer(bytes)
+    return platform.allocate(bytes)
   } catch (cause) {
     throw new RangeError(`Cannot make a pipe: ${bytes} bytes of shared memory cannot be had`, { cause })
   }
@@ -81,7 +81,7 @@ export function openMemory(buffer: SharedArrayBuffer): PipeMemory {
   if (buffer.byteLength < memoryBytes(MIN_ERROR_BYTES, 0) || buffer.byteLength % Float64Array.BYTES_PER_ELEMENT !== 0) {
     throw new TypeError(`Cannot open the pipe: the memory is ${buffer.byteLength} bytes, which no pipe is`)
   }
-  const words = new Int32Array(buffer)
+  const words = wordsOf(buffer)
   const word = (index: number): number => Atomics.load(words, index)
   if (word(MAGIC) !== MAGIC_VALUE) {
     throw new TypeError('Cannot open the pipe: the memory was not made by pipe()')
@@ -106,12 +106,18 @@ export function openMemory(buffer: SharedArrayBuffer): PipeMemory {
   return view(buffer, sizes)
 }
 
+function wordsOf(buffer: SharedArrayBuffer): Int32Array {
+  return new Int32Array(buffer, 0, buffer.byteLength / Int32Array.BYTES_PER_ELEMENT)
+}
+
+/** The views have a length of their own: memory may be made so that it could grow, and V8 is slow with views that would grow with it. */
 function view(buffer: SharedArrayBuffer, sizes: PipeSizes): PipeMemory {
+  const length = buffer.byteLength / Float64Array.BYTES_PER_ELEMENT
   return {
     buffer,
-    words: new Int32Array(buffer),
-    floats: new Float64Array(buffer),
-    nanos: new BigInt64Array(buffer),
+    words: wordsOf(buffer),
+    floats: new Float64Array(buffer, 0, length),
+    nanos: new BigInt64Array(buffer, 0, length),
     window: platform.shared(buffer, windowOffset(sizes.errorBytes), windowOf(sizes)),
     short: platform.shared(buffer, SHORT_AT, SHORT_BYTES),
     mask: ringOf(sizes) - 1,

@@ -65,13 +65,13 @@ export function spinBeforeParking(operation: Operation, leftMs: number): boolean
   const most = parkedUntilMs - crowdedMs < CROWDED_MS ? CROWDED_SPINS : MAX_SPINS
   const spins = Math.min(operation.spins, most)
   const changed = hasChanged(operation, spins)
-  operation.spins = changed ? Math.min(spins * 4, MAX_SPINS) : Math.max(spins >> 1, SHORT_SPINS)
+  operation.spins = changed ? longer(spins) : Math.max(spins >> 1, SHORT_SPINS)
   return changed
 }
 
 /** Notes a park that has ended by a wake, of an operation that would have spun: one that queues for a lock never does. */
 export function noteParked(operation: Operation, fromMs: number, untilMs: number): void {
-  if (untilMs - fromMs < SPARED_MS) operation.spins = Math.min(operation.spins * 4, MAX_SPINS)
+  if (untilMs - fromMs < SPARED_MS) operation.spins = longer(operation.spins)
   if (fromMs - parkedUntilMs > UNDISTURBED_MS) {
     patience = FIRST_PATIENCE
     shortParks = 0
@@ -80,6 +80,10 @@ export function noteParked(operation: Operation, fromMs: number, untilMs: number
   if (untilMs - fromMs >= SHORT_PARK_MS) return
   shortParks += 1
   if (shortParks % PARKS_BETWEEN_LOOKS === 0 && untilMs - lookedMs >= MS_BETWEEN_LOOKS) lookAround(untilMs)
+}
+
+function longer(spins: number): number {
+  return Math.min(spins * 4, MAX_SPINS)
 }
 
 function lookAround(nowMs: number): void {

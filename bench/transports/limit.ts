@@ -33,9 +33,10 @@ const WINDOW_AT = 256
 const [LOCK, FILLED, DRAINED, AWAKE] = [0, 16, 32, 48]
 const [RECEIVER_SLEEPS, SENDER_SLEEPS] = [AWAKE, AWAKE + 1]
 
-/** Both ends have the same memory, with so many bytes behind the words. */
+/** Both ends have the same memory, with so many bytes behind the words. It begins at the beginning of a cache line; see `src/platform/node.ts`. */
 function linkOf(bytes: number): Link {
-  const memory = new SharedArrayBuffer(WINDOW_AT + bytes)
+  const byteLength = WINDOW_AT + bytes
+  const memory = new SharedArrayBuffer(byteLength, { maxByteLength: byteLength })
   return { sender: memory, receiver: memory }
 }
 

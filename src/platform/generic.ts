@@ -19,6 +19,8 @@ export const platform: Platform = {
 
   isCrowded: () => false,
 
+  allocate: (bytes) => new SharedArrayBuffer(bytes),
+
   shared: (memory, offset, length) => new Uint8Array(memory, offset, length),
 
   isPlain: (view): view is Uint8Array => Object.getPrototypeOf(view) === Uint8Array.prototype,

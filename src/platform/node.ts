@@ -31,7 +31,8 @@ const copyPart = Buffer.prototype.copy as unknown as {
 }
 
 const IS_DENO = 'Deno' in globalThis
-const IS_NODE = !IS_DENO && !('Bun' in globalThis)
+const IS_BUN = 'Bun' in globalThis
+const IS_NODE = !IS_DENO && !IS_BUN
 /** Since Node 22.7 `Buffer.prototype.copy` of a part is one memcpy, and makes no view. Deno, which tells the number of a later Node, makes one. */
 const COPIES_PARTS = !IS_DENO && isFrom(22, 7)
 /** Whether `fill` leaves out what of its pattern is longer than the range. Deno copies all of the pattern first. */
@@ -175,6 +176,18 @@ export const platform: Platform = {
   parallelism: availableParallelism(),
 
   isCrowded,
+
+  // What could grow V8 takes from the system in pages; other memory begins at any 16 bytes. Bun's begins at a page, too.
+  allocate(bytes) {
+    if (!IS_BUN) {
+      try {
+        return new SharedArrayBuffer(bytes, { maxByteLength: bytes })
+      } catch {
+        // The system gives a process only so many pieces of memory; what comes out of one of them may still be had.
+      }
+    }
+    return new SharedArrayBuffer(bytes)
+  },
 
   shared: (memory, offset, length) => Buffer.from(memory, offset, length),
 

@@ -26,6 +26,9 @@ export interface Platform {
   /** Whether more threads want to run at this moment than there are cores for them; false where that cannot be known. */
   isCrowded(): boolean
 
+  /** Shared memory of so many bytes, at the beginning of a cache line where the runtime can be brought to that. @throws RangeError where there is not so much */
+  allocate(bytes: number): SharedArrayBuffer
+
   /** A view for `copy` over shared memory. */
   shared(memory: SharedArrayBuffer, offset: number, length: number): Uint8Array
 

@@ -518,13 +518,17 @@ export class Gate {
           return true
         },
       }
-      // All views are of the whole memory, so that one is enough.
+      // All views are of the whole memory, so that one is enough: any other would not be watched.
       const view = Reflect.construct(original, [this.#memory]) as Int32Array
       const proxy = new Proxy(view, handler)
       this.#views.set(proxy, view)
       const stand = new Proxy(original, {
-        construct: (target, args: [SharedArrayBuffer]) =>
-          args[0] === this.#memory && args.length === 1 ? proxy : (Reflect.construct(target, args) as object),
+        construct: (target, args: [SharedArrayBuffer]) => {
+          const made = Reflect.construct(target, args) as Int32Array
+          if (args[0] !== this.#memory) return made
+          if (made.byteLength !== this.#memory.byteLength) throw new TypeError(`a ${name} of a part of the memory`)
+          return proxy
+        },
       })
       Object.assign(globalThis, { [name]: stand })
     }
