@@ -16,7 +16,7 @@ import {
   WRITER_EVENT,
   WRITTEN,
 } from './layout.ts'
-import { ENTERED, FINISHED, MOVING } from './operation.ts'
+import { ENTERED, FINISHED, MOVING, NOTHING } from './operation.ts'
 import { wake } from './waiting.ts'
 import { WriteOperation } from './write-operation.ts'
 
@@ -185,7 +185,7 @@ export class BufferedWrite extends WriteOperation {
   #publishCommitted(): boolean {
     const n = this.#committed
     this.length = n
-    const stored = Atomics.load(this.words, STORED)
+    const stored = this.words[STORED] as number
     if ((stored & SEALED) !== 0) return this.end()
     if (n === 0) {
       // A write of nothing, which counts as one in a rendezvous pipe only.
@@ -194,7 +194,9 @@ export class BufferedWrite extends WriteOperation {
     }
     if (!this.#publish(stored, n)) return this.end()
     this.moved = n
-    return this.finish()
+    this.#writtenLast = (this.memory.floats[WRITTEN] as number) + n
+    this.lent = NOTHING
+    return this.finishAtOnce()
   }
 
   /** @returns whether the bytes are stored: not if an end has come */

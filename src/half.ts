@@ -185,11 +185,11 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
   }
 
   /** @internal Calls what an operation has lent bytes to, and must not use this half. */
-  protected lending<T>(operation: Operation, call: () => T): T {
+  protected lending<O extends Operation, W, T>(operation: O, call: (operation: O, what: W) => T, what: W): T {
     this.#lent = operation
     try {
       this.#lentIn = currentTurn()
-      const result = call()
+      const result = call(operation, what)
       this.#lent = undefined
       return result
     } catch (error) {

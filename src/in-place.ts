@@ -1,5 +1,6 @@
 import { describe } from './checks.ts'
 import { beforeCall, PipeError, progressOf, sayProgress } from './errors.ts'
+import type { ReaderSync, WriterSync } from './io.ts'
 import type { Operation } from './operation.ts'
 import type { ReadOperation } from './read-operation.ts'
 import type { WriteOperation } from './write-operation.ts'
@@ -51,13 +52,23 @@ function settle(operation: ReadOperation, n: number): void {
 /** What a call to the other end of a copy gave, or threw. */
 export type Outcome = { n: unknown } | { error: unknown; call: number }
 
-export function attempt(make: () => unknown): Outcome {
+function attempt(make: () => unknown): Outcome {
   const call = beforeCall()
   try {
     return { n: make() }
   } catch (error) {
     return { error, call }
   }
+}
+
+/** Has a source read into what a write lends. */
+export function readInto({ lent }: Operation, source: ReaderSync): Outcome {
+  return attempt(() => source.readSync(lent))
+}
+
+/** Has a destination write what a read lends. */
+export function writeFrom({ lent }: Operation, destination: WriterSync): Outcome {
+  return attempt(() => destination.writeSync(lent))
 }
 
 export async function attemptAsync(make: () => Promise<unknown>): Promise<Outcome> {

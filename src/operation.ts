@@ -20,6 +20,7 @@ import { lookAfter } from './liveness.ts'
 import { ownerOf, Place, type Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
 import { MAX_SPINS } from './spinning.ts'
+import { Views } from './views.ts'
 import { prepareToPark } from './waiting.ts'
 
 /**
@@ -93,6 +94,8 @@ export abstract class Operation {
   readonly #callsCounter: number
   #plannedEvent = 0
   #plannedQuiet = false
+  /** What has been lent before. Not what is copied through: a callback may do what it likes with its view. */
+  #lendable: Views | undefined
   #announced = 0
   #endedAt = 0
 
@@ -293,7 +296,8 @@ export abstract class Operation {
   /** Lends the caller `n` bytes of the ring. */
   protected lend(position: number, n: number): typeof FINISHED {
     const { buffer, window } = this.memory
-    this.lent = new Uint8Array(buffer, window.byteOffset + position, n)
+    this.#lendable ??= new Views(this.memory)
+    this.lent = this.#lendable.of(position, n) ?? new Uint8Array(buffer, window.byteOffset + position, n)
     this.phase = LENDING
     return FINISHED
   }

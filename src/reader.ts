@@ -9,7 +9,7 @@ import {
   type WaitOptions,
 } from './checks.ts'
 import { PipeHalf } from './half.ts'
-import { attempt, attemptAsync, consume, copying, copyingAsync, settleWritten, type Use } from './in-place.ts'
+import { attemptAsync, consume, copying, copyingAsync, settleWritten, type Use, writeFrom } from './in-place.ts'
 import type { Writer, WriterSync } from './io.ts'
 import type { Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
@@ -122,7 +122,7 @@ export class PipeReader extends PipeHalf<'reader'> {
       if (operation.ended) return total
       if (!operation.isLending) continue
       const { lent } = operation
-      const written = this.lending(operation, () => attempt(() => destination.writeSync(lent)))
+      const written = this.lending(operation, writeFrom, destination)
       total += settleWritten(operation, lent.length, written, total)
     }
   }
@@ -187,7 +187,7 @@ export class PipeReader extends PipeHalf<'reader'> {
   }
 
   #consume(operation: ReadOperation, use: Use): number {
-    return operation.isLending ? this.lending(operation, () => consume(operation, use)) : 0
+    return operation.isLending ? this.lending(operation, consume, use) : 0
   }
 }
 

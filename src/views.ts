@@ -7,15 +7,17 @@ const MAX_PLACES = 1024
 const MIN_PLACE_BYTES = 128
 
 /**
- * Views of parts of the ring, for runtimes that copy a part only through one: making a view takes longer than a short copy. Reads of one size after the
- * other come to the same parts again and again, so those are kept: one for each place that a part may start in. Of parts that are shorter than a place, which
- * would turn each other out, only the last one is kept, if it comes twice in a row: a rendezvous pipe has no other.
+ * Views of parts of the ring, for runtimes that copy a part only through one, and for callbacks that see bytes where they lie: making a view takes longer than a
+ * short copy. Calls of one size after the other come to the same parts again and again, so those are kept: one for each place that a part may start in. Of parts that are
+ * shorter than a place, which would turn each other out, only the last one is kept, if it comes twice in a row: a rendezvous pipe has no other.
  */
 export class Views {
   readonly #memory: PipeMemory
   readonly #placeBits: number
   /** By place. Made once a size has come twice: most pipes never need it. */
   #views: Uint8Array[] | undefined
+  /** Where each of them begins: to ask a view takes longer. */
+  #positions: Int32Array | undefined
   /** The last part that was asked for, and its view if that is kept. */
   #lastPosition = 0
   #lastBytes = 0
@@ -36,16 +38,18 @@ export class Views {
     this.#lastBytes = n
     this.#lastPosition = position
     const { buffer, window } = this.#memory
-    const start = window.byteOffset + position
     const place = position >> this.#placeBits
     const kept = isShort ? undefined : this.#views?.[place]
-    if (kept !== undefined && kept.byteOffset === start && kept.length === n) {
+    if (kept !== undefined && this.#positions?.[place] === position && kept.length === n) {
       this.#last = kept
     } else if (isAgain) {
-      this.#last = new Uint8Array(buffer, start, n)
+      this.#last = new Uint8Array(buffer, window.byteOffset + position, n)
       if (!isShort) {
-        this.#views ??= new Array(((window.length - 1) >> this.#placeBits) + 1)
+        const places = ((window.length - 1) >> this.#placeBits) + 1
+        this.#views ??= new Array(places)
+        this.#positions ??= new Int32Array(places)
         this.#views[place] = this.#last
+        this.#positions[place] = position
       }
     } else {
       this.#last = undefined

@@ -11,7 +11,7 @@ import {
   type WaitOptions,
 } from './checks.ts'
 import { PipeHalf } from './half.ts'
-import { attempt, attemptAsync, commitRead, copying, copyingAsync, type Fill, fillIn } from './in-place.ts'
+import { attemptAsync, commitRead, copying, copyingAsync, type Fill, fillIn, readInto } from './in-place.ts'
 import type { Reader, ReaderSync } from './io.ts'
 import type { Turn } from './lock.ts'
 import type { PipeMemory } from './memory.ts'
@@ -116,7 +116,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
     const startedMs = timeoutMs === undefined ? 0 : performance.now()
     operation.beginLending(checkInPlaceSize(size, operation.memory.inPlaceBytes))
     this.block(operation, timeoutMs)
-    this.lending(operation, () => fillIn(operation, fill))
+    this.lending(operation, fillIn, fill)
     operation.timeoutMs = timeoutMs
     this.block(operation, timeLeft(timeoutMs, startedMs))
     return operation.moved
@@ -132,7 +132,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
     operation.beginLending(checkInPlaceSize(size, operation.memory.inPlaceBytes))
     const lent = this.wait(operation, timeoutMs, signal)
     if (lent !== undefined) await lent
-    this.lending(operation, () => fillIn(operation, fill))
+    this.lending(operation, fillIn, fill)
     operation.timeoutMs = timeoutMs
     const waited = this.resume(operation, timeLeft(timeoutMs, startedMs), signal)
     if (waited !== undefined) await waited
@@ -152,7 +152,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
       const operation = this.blockingOperation<WriteOperation>()
       operation.beginLending(pieceBytes(operation.memory))
       copying(total, operation, () => this.block(operation))
-      const read = this.lending(operation, () => attempt(() => source.readSync(operation.lent)))
+      const read = this.lending(operation, readInto, source)
       const n = commitRead(operation, read, total)
       if (n === null) return total
       if (n === 0) continue
