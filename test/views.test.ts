@@ -24,7 +24,10 @@ test('whatever has been asked for before, a view is of the part that is asked fo
       }),
     })
     .chain(({ positions, sizes }) =>
-      fc.array(fc.record({ position: fc.constantFrom(...positions), n: fc.constantFrom(...sizes) }), { minLength: 40, maxLength: 80 }),
+      fc.array(fc.record({ position: fc.constantFrom(...positions), n: fc.constantFrom(...sizes) }), {
+        minLength: 40,
+        maxLength: 80,
+      }),
     )
   let kept = 0
   fc.assert(
