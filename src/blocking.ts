@@ -15,6 +15,8 @@ const MAX_SHORT_WAITS = 64
 /** Runs an operation on `bytes` from its beginning to its end, blocking the thread. What needs no wait to speak of goes through here only. */
 export function callBlocking(operation: Operation, bytes: Uint8Array, timeoutMs: number | undefined): void {
   try {
+    // If the stack ends before it has begun. What `recover` has yet to leave first counts what it has moved.
+    if (!operation.place.holds) operation.moved = 0
     if (!operation.start(bytes)) waitShort(operation, timeoutMs)
   } catch (error) {
     throw operation.abandon(error)

@@ -50,8 +50,6 @@ export class BufferedWrite extends WriteOperation {
     const { words, memory } = this
     const n = source.length
     if (n === 0 || n > WHOLE_BYTES || !this.enterAtOnce()) return super.start(source)
-    // Not before: what `recover` may have to leave first counts what it has moved.
-    this.moved = 0
     const stored = words[STORED] as number
     const position = storedCount(stored) & memory.mask
     const isOpen = (stored & SEALED) === 0

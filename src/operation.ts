@@ -87,7 +87,8 @@ export abstract class Operation {
   protected bytes: Uint8Array = NOTHING
   /** The length of `bytes` when the operation began: an awaited one may find them detached since. */
   protected length = 0
-  readonly #place: Place
+  /** How it stands to its lock. */
+  readonly place: Place
   readonly #lock: number
   readonly #slot: number
   readonly #bytesCounter: number
@@ -105,7 +106,7 @@ export abstract class Operation {
     this.words = memory.words
     this.half = half
     this.owner = owner
-    this.#place = new Place(memory.words, side.lock, owner, turn)
+    this.place = new Place(memory.words, side.lock, owner, turn)
     this.#lock = side.lock
     this.#slot = side.slot
     this.#bytesCounter = side.bytes
@@ -115,7 +116,7 @@ export abstract class Operation {
 
   /** Makes this the operation on `bytes`; steps do the rest. */
   begin(bytes: Uint8Array): void {
-    if (this.#place.holds) this.recover()
+    if (this.place.holds) this.recover()
     this.bytes = bytes
     this.length = bytes.length
     this.phase = QUEUED
@@ -190,11 +191,11 @@ export abstract class Operation {
 
   /** Leaves a call that was over before it could leave, if there is one: for lack of stack, or since its script was stopped. Else its lock would stay taken. */
   recover(): void {
-    if (this.#place.holds) {
+    if (this.place.holds) {
       this.forget()
       this.abandon(undefined)
     } else {
-      this.#place.leave()
+      this.place.leave()
     }
   }
 
@@ -261,7 +262,7 @@ export abstract class Operation {
   }
 
   get #quiet(): boolean {
-    return this.phase === QUEUED && this.#place.quiet
+    return this.phase === QUEUED && this.place.quiet
   }
 
   /** Says to the other side what it sleeps for, where that matters. @returns what it has said */
@@ -296,8 +297,9 @@ export abstract class Operation {
   /** Lends the caller `n` bytes of the ring. */
   protected lend(position: number, n: number): typeof FINISHED {
     const { buffer, window } = this.memory
-    this.#lendable ??= new Views(this.memory)
-    this.lent = this.#lendable.of(position, n) ?? new Uint8Array(buffer, window.byteOffset + position, n)
+    if (!this.awaited) this.#lendable ??= new Views(this.memory)
+    const kept = this.#lendable?.of(position, n)
+    this.lent = isAsMade(kept, n) ? kept : new Uint8Array(buffer, window.byteOffset + position, n)
     this.phase = LENDING
     return FINISHED
   }
@@ -305,14 +307,14 @@ export abstract class Operation {
   /** QUEUED → ENTERED with the lock, if nobody has it or waits for it: faster than `tryEnter`, which takes turns. */
   protected enterAtOnce(): boolean {
     if (Atomics.compareExchange(this.words, this.#lock, FREE, this.owner) !== FREE) return false // edge: locked
-    this.#place.holds = true
+    this.place.holds = true
     this.phase = ENTERED
     return true
   }
 
   /** QUEUED → ENTERED with the lock, if that is free. */
   protected tryEnter(): boolean {
-    if (!this.#place.tryAcquire()) return false
+    if (!this.place.tryAcquire()) return false
     this.phase = ENTERED
     return true
   }
@@ -321,12 +323,12 @@ export abstract class Operation {
   #enter(): void {
     if (this.tryEnter()) return
     if (this.endsQueued()) {
-      this.#place.leave()
+      this.place.leave()
       this.phase = ENDING
-    } else if (this.#place.queue()) {
+    } else if (this.place.queue()) {
       this.phase = ENTERED
     } else {
-      this.block(this.#lock, Atomics.load(this.words, this.#lock), this.#place.event, this.#place.pollMs)
+      this.block(this.#lock, Atomics.load(this.words, this.#lock), this.place.event, this.place.pollMs)
     }
   }
 
@@ -387,9 +389,9 @@ export abstract class Operation {
   /** Counts the bytes, lets go of the caller's memory (C5) and gives the lock up. */
   protected leave(): void {
     this.forget()
-    if (!this.#place.holds) {
+    if (!this.place.holds) {
       this.phase = GONE
-      this.#place.leave()
+      this.place.leave()
       return
     }
     const { floats } = this.memory
@@ -399,7 +401,7 @@ export abstract class Operation {
     this.phase = GONE
     const isFree = Atomics.compareExchange(this.words, this.#lock, this.owner, FREE) === this.owner // edge: locked
     if (!isFree) Atomics.store(this.words, this.#lock, WATCHED) // edge: locked
-    this.#place.holds = false
+    this.place.holds = false
     if (!isFree) this.#tellOthers()
   }
 
@@ -412,7 +414,7 @@ export abstract class Operation {
     this.phase = GONE
     const isFree = Atomics.compareExchange(this.words, this.#lock, this.owner, FREE) === this.owner // edge: locked
     if (!isFree) Atomics.store(this.words, this.#lock, WATCHED) // edge: locked
-    this.#place.holds = false
+    this.place.holds = false
     if (!isFree) this.#tellOthers()
     return FINISHED
   }
@@ -420,8 +422,8 @@ export abstract class Operation {
   /** Tells those who wait for the lock, or asked to be told, that it has been given up. */
   #tellOthers(): void {
     // One that came into the lock, and had no stack left to give up its place, is still in the queue.
-    this.#place.leave()
-    this.#place.passOn()
+    this.place.leave()
+    this.place.passOn()
     this.tellPeer()
   }
 
@@ -433,4 +435,9 @@ export abstract class Operation {
 
   /** Tells the other side what this operation has done, if that was put off until it gives its lock up. */
   protected tellPeer(): void {}
+}
+
+/** Whether a view has not been made something else by a callback that has had it. */
+function isAsMade(view: Uint8Array | undefined, length: number): view is Uint8Array {
+  return view !== undefined && view.length === length && Object.getPrototypeOf(view) === Uint8Array.prototype
 }

@@ -77,7 +77,7 @@ export class PipeReader extends PipeHalf<'reader'> {
   /**
    * Lends `use` the bytes on offer where they lie, with no copy: at least 1, never past the current write of a rendezvous pipe; then
    * takes as many as it says. Blocks like {@link readSync} until there are some. The view is valid inside the callback only: later the
-   * same memory holds other bytes, and shared memory cannot be taken away from a view. In a rendezvous pipe it starts 64-byte aligned with each write, so that any typed array can lie over it.
+   * same memory holds other bytes, and shared memory cannot be taken away from a view; later calls may lend the same view again. In a rendezvous pipe it starts 64-byte aligned with each write, so that any typed array can lie over it.
    *
    * The callback must not use this reader, and the writer waits for it: it may not time out meanwhile.
    *

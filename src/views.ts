@@ -1,7 +1,7 @@
 import { platform } from '#platform'
 import type { PipeMemory } from './memory.ts'
 
-/** Views of so many places of the ring are kept at most, and of as many past its end: less memory than the smallest ring that has so many. */
+/** Views of so many places of the ring are kept at most, of about 100 bytes each, and of as many past its end: as much memory as the smallest ring that has so many. */
 const MAX_PLACES = 1024
 /** A place is at least as long as that, in bytes. */
 const MIN_PLACE_BYTES = 128
@@ -35,6 +35,8 @@ export class Views {
     if (isSame && this.#last !== undefined) return this.#last
     const isShort = n >> this.#placeBits === 0
     const isAgain = isSame || (n === this.#lastBytes && !isShort)
+    // First: what is stopped here for lack of stack must not leave the view of another part.
+    this.#last = undefined
     this.#lastBytes = n
     this.#lastPosition = position
     const { buffer, window } = this.#memory
@@ -48,11 +50,10 @@ export class Views {
         const places = ((window.length - 1) >> this.#placeBits) + 1
         this.#views ??= new Array(places)
         this.#positions ??= new Int32Array(places)
+        this.#positions[place] = -1
         this.#views[place] = this.#last
         this.#positions[place] = position
       }
-    } else {
-      this.#last = undefined
     }
     return this.#last
   }

@@ -101,7 +101,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
 
   /**
    * Lends `fill` `size` bytes of the shared memory; what it fills of them then travels as one write, with no copy. Blocks until the memory is free,
-   * and then like {@link writeSync}. The view is valid inside the callback only. In a rendezvous pipe it starts 64-byte aligned, so that any
+   * and then like {@link writeSync}. The view is valid inside the callback only; later calls may lend the same one again. In a rendezvous pipe it starts 64-byte aligned, so that any
    * typed array can lie over it. The callback must not use this writer.
    *
    * @param size bytes, up to the window or, in a buffered pipe, the capacity

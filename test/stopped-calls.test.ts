@@ -337,6 +337,37 @@ test.each(['reader', 'writer'] as const)(
 )
 
 test.each([
+  { what: 'a write to a buffer', half: 'writer', options: { capacity: 4096 } },
+  { what: 'a read from a buffer', half: 'reader', options: { capacity: 4096 } },
+  { what: 'a read', half: 'reader', options: {} },
+] as const)(
+  '$what whose stack ends before it has its lock has moved nothing, whatever the one before it has',
+  async ({ half, options }) => {
+    const { reader, writer } = pipe(options)
+    const target = new Uint8Array(100)
+    const call = (bytes: Uint8Array): number | null =>
+      half === 'reader' ? reader.readSync(bytes, PATIENT) : writer.writeSync(bytes, PATIENT)
+    const write = half === 'reader' ? writer.write(new Uint8Array(100), PATIENT) : undefined
+    expect(call(target)).toBe(100)
+    await write
+    vi.spyOn(Atomics, 'compareExchange').mockImplementationOnce(() => {
+      throw new RangeError('no room')
+    })
+    let thrown: unknown
+    try {
+      call(target.subarray(0, 50))
+    } catch (error) {
+      thrown = error
+    } finally {
+      vi.restoreAllMocks()
+    }
+    expect(thrown).toMatchObject({ message: 'no room' })
+    const { bytesWritten = 0, bytesRead = 0 } = thrown as { bytesWritten?: number; bytesRead?: number }
+    expect([bytesWritten, bytesRead]).toEqual([0, 0])
+  },
+)
+
+test.each([
   { step: 'store', bytesRead: 0, capacity: 8 },
   { step: 'compareExchange', bytesRead: 3 },
 ] as const)(

@@ -70,6 +70,47 @@ test.each([128, 256, 4096])('calls in place of %i bytes each come to the same vi
   expect(lent.writer.some((view) => lent.reader.includes(view))).toBe(false)
 })
 
+test('a call that is stopped as it makes a view leaves none of another part', () => {
+  const memory = createMemory({ capacity: RING, window: RING, errorBytes: 4096 })
+  const views = new Views(memory)
+  const size = 512
+  for (let i = 0; i < 4; i += 1) views.of(0, size)
+  vi.stubGlobal(
+    'Uint8Array',
+    class {
+      constructor() {
+        throw new RangeError('Maximum call stack size exceeded')
+      }
+    },
+  )
+  try {
+    expect(() => views.of(1024, size)).toThrow('call stack')
+  } finally {
+    vi.unstubAllGlobals()
+  }
+  expect(views.of(1024, size)?.byteOffset).toBe(memory.window.byteOffset + 1024)
+})
+
+test('a view that a callback has made something else is not lent again', () => {
+  const { reader, writer } = pipe(BUFFERED)
+  const size = 1024
+  let spoiled = 0
+  for (let i = 0; i < (6 * RING) / size; i += 1) {
+    writer.writeInPlaceSync(size, (bytes) => {
+      expect(Object.getPrototypeOf(bytes)).toBe(Uint8Array.prototype)
+      Object.setPrototypeOf(bytes, Buffer.prototype)
+      bytes.fill(i)
+    })
+    reader.readInPlaceSync((bytes) => {
+      expect(Object.getPrototypeOf(bytes)).toBe(Uint8Array.prototype)
+      expect([bytes.length, bytes[size - 1]]).toEqual([size, i])
+      Object.setPrototypeOf(bytes, Buffer.prototype)
+      spoiled += 1
+    })
+  }
+  expect(spoiled).toBe((6 * RING) / size)
+})
+
 test('no call copies through a view that a callback has had', () => {
   const { reader, writer } = pipe(BUFFERED)
   const copy = vi.spyOn(platform, 'copy')
