@@ -111,6 +111,18 @@ test('a view that a callback has made something else is not lent again', () => {
   expect(spoiled).toBe((6 * RING) / size)
 })
 
+test('nor is one whose length a callback has changed', () => {
+  const { reader, writer } = pipe(BUFFERED)
+  writer.writeSync(new Uint8Array(1024))
+  for (let i = 0; i < 4; i += 1) {
+    reader.readInPlaceSync((bytes) => {
+      expect(bytes.length).toBe(1024)
+      Object.defineProperty(bytes, 'length', { value: 3 })
+      return 0
+    })
+  }
+})
+
 test('no call copies through a view that a callback has had', () => {
   const { reader, writer } = pipe(BUFFERED)
   const copy = vi.spyOn(platform, 'copy')
