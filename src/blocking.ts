@@ -6,6 +6,7 @@ import type { Operation } from './operation.ts'
 import { hasChanged, noteParked, spinBeforeParking } from './spinning.ts'
 import { countPark, countWait } from './stats.ts'
 import { CAN_BLOCK, CAN_SPIN, park, SHORT_SPINS } from './waiting.ts'
+import type { WriteOperation } from './write-operation.ts'
 
 /** The driver of the blocking calls: spins, then parks with Atomics.wait. */
 
@@ -18,6 +19,16 @@ export function callBlocking(operation: Operation, bytes: Uint8Array, timeoutMs:
     // If the stack ends before it has begun. What `recover` has yet to leave first counts what it has moved.
     if (!operation.place.holds) operation.moved = 0
     if (!operation.start(bytes)) waitShort(operation, timeoutMs)
+  } catch (error) {
+    throw operation.abandon(error)
+  }
+}
+
+/** Runs a write in place from its beginning up to where its bytes are lent, blocking the thread. */
+export function callLending(operation: WriteOperation, size: number, timeoutMs: number | undefined): void {
+  try {
+    if (!operation.place.holds) operation.moved = 0
+    if (!operation.startLending(size)) waitShort(operation, timeoutMs)
   } catch (error) {
     throw operation.abandon(error)
   }

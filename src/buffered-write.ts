@@ -64,6 +64,19 @@ export class BufferedWrite extends WriteOperation {
     return this.finishAtOnce()
   }
 
+  /** A write in place for which there is room, in the same way; it is long enough for a look at the reader's word. */
+  override startLending(size: number): boolean {
+    if (!this.enterAtOnce()) return super.startLending(size)
+    const { words } = this
+    const stored = words[STORED] as number
+    const isOpen = (stored & SEALED) === 0
+    let room = this.#roomKnown(stored)
+    if (room < size) room = this.#room(Atomics.load(words, DRAINED), stored) // edge: drained
+    if (!isOpen || room < size) return super.startLending(size)
+    this.lending = true
+    return this.lend(storedCount(stored) & this.memory.mask, size)
+  }
+
   /** A write of nothing waits for nothing (C23). */
   override step(): boolean {
     if (this.length > 0 || this.lending || !this.queued) return super.step()

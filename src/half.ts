@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { platform } from '#platform'
 import { AwaitQueue } from './awaiting.ts'
-import { callBlocking, runBlocking } from './blocking.ts'
+import { callBlocking, callLending, runBlocking } from './blocking.ts'
 import { checkObject, describe, memoryOf, type PipeHandle } from './checks.ts'
 import { abortPipe, closeHalf, failHalf } from './ending.ts'
 import { isError } from './error-codec.ts'
@@ -14,6 +14,7 @@ import { openMemory, type PipeMemory } from './memory.ts'
 import type { Operation } from './operation.ts'
 import { type PipeStats, readStats } from './stats.ts'
 import { currentTurn } from './turns.ts'
+import type { WriteOperation } from './write-operation.ts'
 
 /** Who this thread's operations are, as owners of locks. */
 const BLOCKING_OWNER = /* @__PURE__ */ ownerHere(false)
@@ -131,6 +132,12 @@ export abstract class PipeHalf<H extends Half> implements PipeHandle {
   protected call(operation: Operation, bytes: Uint8Array, timeoutMs: number | undefined): void {
     if (!this.#entered) this.#enter()
     callBlocking(operation, bytes, timeoutMs)
+  }
+
+  /** @internal Runs a write in place, blocking, up to where its bytes are lent. */
+  protected callLending(operation: WriteOperation, size: number, timeoutMs?: number): void {
+    if (!this.#entered) this.#enter()
+    callLending(operation, size, timeoutMs)
   }
 
   /** @internal Runs an operation that has begun to its end, blocking. */

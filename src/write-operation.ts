@@ -41,6 +41,12 @@ export abstract class WriteOperation extends Operation {
     this.length = size
   }
 
+  /** Begins a write in place, and goes as far as it can without waiting. @returns FINISHED or BLOCKED @throws what the caller shall see */
+  startLending(size: number): boolean {
+    this.beginLending(size)
+    return this.step()
+  }
+
   /** Goes on with the first `n` of the bytes that were lent; step it to its end. */
   abstract commit(n: number): void
 

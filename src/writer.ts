@@ -114,8 +114,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
     const timeoutMs = timeoutOf(options)
     checkFunction(fill, 'callback')
     const startedMs = timeoutMs === undefined ? 0 : performance.now()
-    operation.beginLending(checkInPlaceSize(size, operation.memory.inPlaceBytes))
-    this.block(operation, timeoutMs)
+    this.callLending(operation, checkInPlaceSize(size, operation.memory.inPlaceBytes), timeoutMs)
     this.lending(operation, fillIn, fill)
     operation.timeoutMs = timeoutMs
     this.block(operation, timeLeft(timeoutMs, startedMs))
@@ -150,8 +149,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
     let total = 0
     for (;;) {
       const operation = this.blockingOperation<WriteOperation>()
-      operation.beginLending(pieceBytes(operation.memory))
-      copying(total, operation, () => this.block(operation))
+      copying(total, operation, () => this.callLending(operation, pieceBytes(operation.memory)))
       const read = this.lending(operation, readInto, source)
       const n = commitRead(operation, read, total)
       if (n === null) return total

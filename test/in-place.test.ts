@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { PipeReader, PipeWriter, pipe, type Use } from 'threadpipe'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { counting, handleOf, KINDS, PATIENT, Side, text } from './support/sides.ts'
 import { failureOf, relay, thread, until } from './support/threads.ts'
 
@@ -11,11 +11,12 @@ const TIMED_OUT = { code: 'ERR_PIPE_TIMEOUT' }
 const inPlace = {
   blocking: {
     read: async (reader: PipeReader, use: Use) => reader.readInPlaceSync(use, PATIENT),
-    write: async (writer: PipeWriter, size: number, fill: Use) => writer.writeInPlaceSync(size, fill, PATIENT),
+    write: async (writer: PipeWriter, size: number, fill: Use, wait = PATIENT) =>
+      writer.writeInPlaceSync(size, fill, wait),
   },
   awaited: {
     read: (reader: PipeReader, use: Use) => reader.readInPlace(use, PATIENT),
-    write: (writer: PipeWriter, size: number, fill: Use) => writer.writeInPlace(size, fill, PATIENT),
+    write: (writer: PipeWriter, size: number, fill: Use, wait = PATIENT) => writer.writeInPlace(size, fill, wait),
   },
 }
 
@@ -116,6 +117,30 @@ describe.each(KINDS)('$kind writes in place', ({ kind }) => {
       expect(text(await read)).toBe('fine')
     },
   )
+
+  test.each([{ capacity: 0 }, { capacity: 100 }])('lend nothing after an end: %o', async (options) => {
+    for (const end of ['writer', 'reader', 'abort'] as const) {
+      const { reader, writer } = pipe(options)
+      if (end === 'abort') writer.abort(new Error('over'))
+      else (end === 'writer' ? writer : reader).close()
+      const fill = vi.fn(() => 8)
+      const expected = end === 'abort' ? { message: 'over' } : { code: 'ERR_PIPE_CLOSED' }
+      await expect(write(writer, 8, fill)).rejects.toMatchObject(expected)
+      expect(fill).not.toHaveBeenCalled()
+    }
+  })
+
+  test('lend nothing while another write is under way, though there is room', async () => {
+    const { reader, writer } = pipe({ capacity: 100 })
+    const long = writer.write(counting(150), PATIENT)
+    reader.readSync(new Uint8Array(50))
+    const fill = vi.fn(() => 8)
+    await expect(write(writer, 8, fill, { timeout: 0 })).rejects.toMatchObject(TIMED_OUT)
+    expect(fill).not.toHaveBeenCalled()
+    expect(reader.readSync(new Uint8Array(100), PATIENT)).toBe(50)
+    expect(await long).toBe(150)
+    expect(reader.readSync(new Uint8Array(100), PATIENT)).toBe(50)
+  })
 
   test('sizes beyond the limit are refused, and the limit is named', async () => {
     for (const [options, limit] of [

@@ -33,18 +33,24 @@ function stopped(script: string, scope: Record<string, unknown>, afterMs: number
 /** The event loop turns once. */
 const turned = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-test('C5: a long write whose script was stopped has stored what it has; the next one goes on behind that', () => {
-  const { reader, writer } = pipe({ capacity: 8192 })
-  const source = new Uint8Array(20_000).fill(1)
-  stopped('writer.writeSync(source)', { writer, source }, 50)
-  source.fill(99)
-  const target = new Uint8Array(20_000)
-  expect(reader.readSync(target, PATIENT)).toBe(8192)
-  expect(writer.writeSync(new Uint8Array(3).fill(2), PATIENT)).toBe(3)
-  expect(reader.readSync(target.subarray(8192), PATIENT)).toBe(3)
-  expect([...new Set(target.subarray(0, 8195))]).toEqual([1, 2])
-  expect(reader.stats()).toMatchObject({ bytesWritten: 8195, bytesRead: 8195, writes: 1 })
-})
+test.each([
+  { next: 'one', write: (writer: PipeWriter) => writer.writeSync(new Uint8Array(3).fill(2), PATIENT) },
+  { next: 'one in place', write: (writer: PipeWriter) => writer.writeInPlaceSync(3, (b) => void b.fill(2), PATIENT) },
+])(
+  'C5: a long write whose script was stopped has stored what it has; the next, $next, goes on behind that',
+  ({ write }) => {
+    const { reader, writer } = pipe({ capacity: 8192 })
+    const source = new Uint8Array(20_000).fill(1)
+    stopped('writer.writeSync(source)', { writer, source }, 50)
+    source.fill(99)
+    const target = new Uint8Array(20_000)
+    expect(reader.readSync(target, PATIENT)).toBe(8192)
+    expect(write(writer)).toBe(3)
+    expect(reader.readSync(target.subarray(8192), PATIENT)).toBe(3)
+    expect([...new Set(target.subarray(0, 8195))]).toEqual([1, 2])
+    expect(reader.stats()).toMatchObject({ bytesWritten: 8195, bytesRead: 8195, writes: 1 })
+  },
+)
 
 test.each([
   { write: 'writeSync(bytes)', read: 'readSync(bytes)' },
@@ -338,15 +344,18 @@ test.each(['reader', 'writer'] as const)(
 
 test.each([
   { what: 'a write to a buffer', half: 'writer', options: { capacity: 4096 } },
+  { what: 'a write in place', half: 'writer', inPlace: true, options: { capacity: 4096 } },
   { what: 'a read from a buffer', half: 'reader', options: { capacity: 4096 } },
   { what: 'a read', half: 'reader', options: {} },
 ] as const)(
   '$what whose stack ends before it has its lock has moved nothing, whatever the one before it has',
-  async ({ half, options }) => {
+  async ({ half, options, ...rest }) => {
     const { reader, writer } = pipe(options)
     const target = new Uint8Array(100)
-    const call = (bytes: Uint8Array): number | null =>
-      half === 'reader' ? reader.readSync(bytes, PATIENT) : writer.writeSync(bytes, PATIENT)
+    const call = (bytes: Uint8Array): number | null => {
+      if ('inPlace' in rest) return writer.writeInPlaceSync(bytes.length, () => {}, PATIENT)
+      return half === 'reader' ? reader.readSync(bytes, PATIENT) : writer.writeSync(bytes, PATIENT)
+    }
     const write = half === 'reader' ? writer.write(new Uint8Array(100), PATIENT) : undefined
     expect(call(target)).toBe(100)
     await write

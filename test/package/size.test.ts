@@ -6,7 +6,7 @@ import { expect, inject, test } from 'vitest'
 /** What the package costs those who download it, bundled and minified for a web page. */
 
 /** Bytes, gzipped, that all of the core may take; and what the parts alone may. */
-const CORE_BYTES = 18_850
+const CORE_BYTES = 18_950
 const HELPER_BYTES = 1500
 const ERROR_BYTES = 400
 
