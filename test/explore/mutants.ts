@@ -305,8 +305,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a short write is stored after an end',
     file: 'buffered-write.ts',
-    find: 'if (!isOpen || ',
-    replace: 'if (',
+    find: 'if (!isOpen || n > room',
+    replace: 'if (n > room',
     scenario: 'buffered: close of the writer by a third',
     bound: 2,
   },
@@ -472,6 +472,14 @@ export const MUTANTS: readonly Mutant[] = [
     scenario: 'buffered, in place: past the end of the ring',
     bound: 1,
     full: true,
+  },
+  {
+    name: 'a write in place is lent bytes that are still to be read',
+    file: 'buffered-write.ts',
+    find: 'if (!isOpen || room < size)',
+    replace: 'if (!isOpen)',
+    scenario: 'buffered, in place: a write that has to wait for room',
+    bound: 0,
   },
   {
     name: 'a buffer goes by what was said two laps before',

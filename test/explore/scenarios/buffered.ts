@@ -144,6 +144,21 @@ export const BUFFERED: readonly Scenario[] = [
     ],
   },
   {
+    name: 'buffered, in place: a write that has to wait for room',
+    capacity: 6,
+    parts: [
+      (a) => {
+        a.writeInPlaceSync(0, 4)
+        a.writeInPlaceSync(1, 4)
+        a.close('writer')
+      },
+      (a) => {
+        a.readInPlaceSync(3)
+        a.readAllSync(6)
+      },
+    ],
+  },
+  {
     name: 'buffered: over the end of the ring, two laps after a write in place',
     capacity: 6,
     prepare: atCount(60, 4),
