@@ -50,6 +50,7 @@ export class Views {
         const places = ((window.length - 1) >> this.#placeBits) + 1
         this.#views ??= new Array(places)
         this.#positions ??= new Int32Array(places)
+        // Until both are stored: a call may be stopped in between.
         this.#positions[place] = -1
         this.#views[place] = this.#last
         this.#positions[place] = position
