@@ -64,7 +64,7 @@ export class BufferedWrite extends WriteOperation {
     return this.finishAtOnce()
   }
 
-  /** A write in place for which there is room, in the same way; it is long enough for a look at the reader's word. */
+  /** A write in place for which there is room, in the same way. Of what `begin` sets it needs nothing else: the rest is set before it is looked at. */
   override startLending(size: number): boolean {
     if (!this.enterAtOnce()) return super.startLending(size)
     const { words } = this

@@ -100,8 +100,8 @@ export function settleWritten(operation: ReadOperation, length: number, write: O
   throw sayProgress(error, 'bytesWritten', before + n)
 }
 
-/** Runs the pipe's side of a copy: an error says how much had been copied, with what the operation has moved. */
-export function copying(copied: number, operation: Operation, run: () => void): void {
+/** Runs the pipe's side of a copy: an error says how much had been copied, with what the operation has moved, if it is one that moves bytes. */
+export function copying(copied: number, operation: Operation | undefined, run: () => void): void {
   try {
     run()
   } catch (error) {
@@ -122,8 +122,8 @@ export async function copyingAsync(
   }
 }
 
-function movedBy(operation: Operation): number {
-  return operation.half === 'writer' ? operation.moved : 0
+function movedBy(operation: Operation | undefined): number {
+  return operation?.half === 'writer' ? operation.moved : 0
 }
 
 /** Commits what a source has read into the bytes lent. @returns bytes; null at its end. Without any, the write is off */

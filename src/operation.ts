@@ -301,6 +301,7 @@ export abstract class Operation {
     const kept = this.#lendable?.of(position, n)
     this.lent = isAsMade(kept, n) ? kept : new Uint8Array(buffer, window.byteOffset + position, n)
     this.phase = LENDING
+    this.#endedAt = 0
     return FINISHED
   }
 

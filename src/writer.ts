@@ -149,7 +149,7 @@ export class PipeWriter extends PipeHalf<'writer'> {
     let total = 0
     for (;;) {
       const operation = this.blockingOperation<WriteOperation>()
-      copying(total, operation, () => this.callLending(operation, pieceBytes(operation.memory)))
+      copying(total, undefined, () => this.callLending(operation, pieceBytes(operation.memory)))
       const read = this.lending(operation, readInto, source)
       const n = commitRead(operation, read, total)
       if (n === null) return total

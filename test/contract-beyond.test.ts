@@ -1,6 +1,18 @@
 import { pipe } from 'threadpipe'
 import { describe, expect, test } from 'vitest'
-import { HANDOFF, READ_LOCK, reservedFor, TAKING, WRITER_DONE, WRITING } from '../src/layout.ts'
+import {
+  ENDED,
+  HANDOFF,
+  READ_LOCK,
+  READER_DONE,
+  reservedFor,
+  SEALED,
+  STORED,
+  TAKING,
+  WRITER_DONE,
+  WRITING,
+  writingBy,
+} from '../src/layout.ts'
 import { counting, handleOf, KINDS, PATIENT, Side, text } from './support/sides.ts'
 import { failureOf, thread, until } from './support/threads.ts'
 
@@ -409,6 +421,29 @@ describe('what an earlier review found', () => {
     expect(() => reader.readSync(new Uint8Array(8), { timeout: 5000 })).toThrow(lost)
     await expect(reader.read(new Uint8Array(8), PATIENT)).rejects.toEqual(lost)
     expect(() => writer.writeSync('x')).toThrow(expect.objectContaining({ code: 'ERR_PIPE_CLOSED' }))
+  })
+
+  test('C27: an error that is being written down is waited for, whatever the call before has waited', () => {
+    const { reader, writer } = pipe({ capacity: 100 })
+    const words = new Int32Array(writer.memory)
+    const nobody = 12_345
+    // It looks after its peers now, and so not again soon: that would bring the end that is half done to its end.
+    writer.writeSync(counting(100))
+    expect(() => writer.writeSync('x', { timeout: 0 })).toThrow(expect.objectContaining(TIMED_OUT))
+    reader.readSync(new Uint8Array(100))
+    // As a closer that is held up leaves them, between one word and the next.
+    Atomics.store(words, READER_DONE, writingBy(nobody))
+    Atomics.or(words, HANDOFF, ENDED)
+    expect(() => writer.writeSync('', { timeout: 0 })).toThrow(expect.objectContaining(TIMED_OUT))
+    let sealedMs = Number.NaN
+    const fill = (): void => {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1100)
+      Atomics.or(words, STORED, SEALED)
+      sealedMs = performance.now()
+    }
+    const lost = expect.objectContaining({ code: 'ERR_PIPE_PEER_EXITED' })
+    expect(() => writer.writeInPlaceSync(3, fill, PATIENT)).toThrow(lost)
+    expect(performance.now() - sealedMs).toBeGreaterThan(900)
   })
 
   test('signals that misbehave leave nothing behind', async () => {

@@ -377,6 +377,49 @@ test.each([
 )
 
 test.each([
+  { next: 'a write', write: (writer: PipeWriter) => writer.writeSync('abc') },
+  { next: 'a write in place', write: (writer: PipeWriter) => writer.writeInPlaceSync(3, () => {}) },
+])('what a stopped write has stored is not said of the next, $next that cannot begin', ({ write }) => {
+  const { reader, writer } = pipe({ capacity: 8192 })
+  stopped('writer.writeSync(source)', { writer, source: new Uint8Array(20_000) }, 50)
+  vi.spyOn(Atomics, 'compareExchange').mockImplementationOnce(() => {
+    throw new RangeError('no room')
+  })
+  let thrown: unknown
+  try {
+    write(writer)
+  } catch (error) {
+    thrown = error
+  } finally {
+    vi.restoreAllMocks()
+  }
+  expect(thrown).toMatchObject({ message: 'no room' })
+  expect((thrown as { bytesWritten?: number }).bytesWritten ?? 0).toBe(0)
+  expect(reader.readSync(new Uint8Array(8192), PATIENT)).toBe(8192)
+  expect(write(writer)).toBe(3)
+  expect(writer.stats()).toMatchObject({ bytesWritten: 8195, writes: 1 })
+})
+
+test('a copy whose stack ends before its next piece says what had been copied', () => {
+  const { writer } = pipe({ capacity: 8192 })
+  const source = {
+    readSync: (): number => {
+      // Asked for as the next piece begins.
+      vi.spyOn(Math, 'ceil').mockImplementationOnce(() => {
+        throw new RangeError('no room')
+      })
+      return 7
+    },
+  }
+  try {
+    const copied = expect.objectContaining({ message: 'no room', bytesWritten: 7 })
+    expect(() => writer.readFromSync(source)).toThrow(copied)
+  } finally {
+    vi.restoreAllMocks()
+  }
+})
+
+test.each([
   { step: 'store', bytesRead: 0, capacity: 8 },
   { step: 'compareExchange', bytesRead: 3 },
 ] as const)(
