@@ -15,7 +15,7 @@ const MAX_SHORT_WAITS = 64
 
 /** Runs an operation on `bytes` from its beginning to its end, blocking the thread. What needs no wait to speak of goes through here only. */
 export function callBlocking(operation: Operation, bytes: Uint8Array, timeoutMs: number | undefined): void {
-  makeReady(operation)
+  operation.makeReady()
   try {
     if (!operation.start(bytes)) waitShort(operation, timeoutMs)
   } catch (error) {
@@ -25,18 +25,12 @@ export function callBlocking(operation: Operation, bytes: Uint8Array, timeoutMs:
 
 /** Runs a write in place from its beginning up to where its bytes are lent, blocking the thread. */
 export function callLending(operation: WriteOperation, size: number, timeoutMs: number | undefined): void {
-  makeReady(operation)
+  operation.makeReady()
   try {
     if (!operation.startLending(size)) waitShort(operation, timeoutMs)
   } catch (error) {
     throw operation.abandon(error)
   }
-}
-
-/** Leaves a call that was stopped in the middle; and if the stack ends before the next has begun, that has moved nothing. */
-function makeReady(operation: Operation): void {
-  if (operation.place.holds) operation.recover()
-  operation.moved = 0
 }
 
 /** Runs an operation that has begun to its end, blocking the thread. */

@@ -100,30 +100,26 @@ export function settleWritten(operation: ReadOperation, length: number, write: O
   throw sayProgress(error, 'bytesWritten', before + n)
 }
 
-/** Runs the pipe's side of a copy: an error says how much had been copied, with what the operation has moved, if it is one that moves bytes. */
-export function copying(copied: number, operation: Operation | undefined, run: () => void): void {
+/** Runs the pipe's side of a copy: an error says how much had been copied, with what the write that is under way, if any, has moved. */
+export function copying(copied: number, run: () => void, write?: WriteOperation): void {
   try {
     run()
   } catch (error) {
-    throw sayProgress(error, 'bytesWritten', copied + movedBy(operation))
+    throw sayProgress(error, 'bytesWritten', copied + (write?.moved ?? 0))
   }
 }
 
 /** The same, awaiting. */
 export async function copyingAsync(
   copied: number,
-  operation: Operation,
   run: () => Promise<void> | undefined,
+  write?: WriteOperation,
 ): Promise<void> {
   try {
     await run()
   } catch (error) {
-    throw sayProgress(error, 'bytesWritten', copied + movedBy(operation))
+    throw sayProgress(error, 'bytesWritten', copied + (write?.moved ?? 0))
   }
-}
-
-function movedBy(operation: Operation | undefined): number {
-  return operation?.half === 'writer' ? operation.moved : 0
 }
 
 /** Commits what a source has read into the bytes lent. @returns bytes; null at its end. Without any, the write is off */

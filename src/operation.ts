@@ -87,8 +87,7 @@ export abstract class Operation {
   protected bytes: Uint8Array = NOTHING
   /** The length of `bytes` when the operation began: an awaited one may find them detached since. */
   protected length = 0
-  /** How it stands to its lock. */
-  readonly place: Place
+  readonly #place: Place
   readonly #lock: number
   readonly #slot: number
   readonly #bytesCounter: number
@@ -106,7 +105,7 @@ export abstract class Operation {
     this.words = memory.words
     this.half = half
     this.owner = owner
-    this.place = new Place(memory.words, side.lock, owner, turn)
+    this.#place = new Place(memory.words, side.lock, owner, turn)
     this.#lock = side.lock
     this.#slot = side.slot
     this.#bytesCounter = side.bytes
@@ -114,13 +113,18 @@ export abstract class Operation {
     this.event = side.slot
   }
 
+  /** Leaves a call that was stopped in the middle. If the stack ends before the next one has begun, that has moved nothing. */
+  makeReady(): void {
+    if (this.#place.holds) this.recover()
+    this.moved = 0
+  }
+
   /** Makes this the operation on `bytes`; steps do the rest. */
   begin(bytes: Uint8Array): void {
-    if (this.place.holds) this.recover()
+    this.makeReady()
     this.bytes = bytes
     this.length = bytes.length
     this.phase = QUEUED
-    this.moved = 0
     this.ended = false
     this.lent = NOTHING
     this.timeoutMs = undefined
@@ -191,11 +195,11 @@ export abstract class Operation {
 
   /** Leaves a call that was over before it could leave, if there is one: for lack of stack, or since its script was stopped. Else its lock would stay taken. */
   recover(): void {
-    if (this.place.holds) {
+    if (this.#place.holds) {
       this.forget()
       this.abandon(undefined)
     } else {
-      this.place.leave()
+      this.#place.leave()
     }
   }
 
@@ -262,7 +266,7 @@ export abstract class Operation {
   }
 
   get #quiet(): boolean {
-    return this.phase === QUEUED && this.place.quiet
+    return this.phase === QUEUED && this.#place.quiet
   }
 
   /** Says to the other side what it sleeps for, where that matters. @returns what it has said */
@@ -308,14 +312,14 @@ export abstract class Operation {
   /** QUEUED → ENTERED with the lock, if nobody has it or waits for it: faster than `tryEnter`, which takes turns. */
   protected enterAtOnce(): boolean {
     if (Atomics.compareExchange(this.words, this.#lock, FREE, this.owner) !== FREE) return false // edge: locked
-    this.place.holds = true
+    this.#place.holds = true
     this.phase = ENTERED
     return true
   }
 
   /** QUEUED → ENTERED with the lock, if that is free. */
   protected tryEnter(): boolean {
-    if (!this.place.tryAcquire()) return false
+    if (!this.#place.tryAcquire()) return false
     this.phase = ENTERED
     return true
   }
@@ -324,12 +328,12 @@ export abstract class Operation {
   #enter(): void {
     if (this.tryEnter()) return
     if (this.endsQueued()) {
-      this.place.leave()
+      this.#place.leave()
       this.phase = ENDING
-    } else if (this.place.queue()) {
+    } else if (this.#place.queue()) {
       this.phase = ENTERED
     } else {
-      this.block(this.#lock, Atomics.load(this.words, this.#lock), this.place.event, this.place.pollMs)
+      this.block(this.#lock, Atomics.load(this.words, this.#lock), this.#place.event, this.#place.pollMs)
     }
   }
 
@@ -390,9 +394,9 @@ export abstract class Operation {
   /** Counts the bytes, lets go of the caller's memory (C5) and gives the lock up. */
   protected leave(): void {
     this.forget()
-    if (!this.place.holds) {
+    if (!this.#place.holds) {
       this.phase = GONE
-      this.place.leave()
+      this.#place.leave()
       return
     }
     const { floats } = this.memory
@@ -402,7 +406,7 @@ export abstract class Operation {
     this.phase = GONE
     const isFree = Atomics.compareExchange(this.words, this.#lock, this.owner, FREE) === this.owner // edge: locked
     if (!isFree) Atomics.store(this.words, this.#lock, WATCHED) // edge: locked
-    this.place.holds = false
+    this.#place.holds = false
     if (!isFree) this.#tellOthers()
   }
 
@@ -415,7 +419,7 @@ export abstract class Operation {
     this.phase = GONE
     const isFree = Atomics.compareExchange(this.words, this.#lock, this.owner, FREE) === this.owner // edge: locked
     if (!isFree) Atomics.store(this.words, this.#lock, WATCHED) // edge: locked
-    this.place.holds = false
+    this.#place.holds = false
     if (!isFree) this.#tellOthers()
     return FINISHED
   }
@@ -423,8 +427,8 @@ export abstract class Operation {
   /** Tells those who wait for the lock, or asked to be told, that it has been given up. */
   #tellOthers(): void {
     // One that came into the lock, and had no stack left to give up its place, is still in the queue.
-    this.place.leave()
-    this.place.passOn()
+    this.#place.leave()
+    this.#place.passOn()
     this.tellPeer()
   }
 

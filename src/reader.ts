@@ -118,7 +118,7 @@ export class PipeReader extends PipeHalf<'reader'> {
     for (;;) {
       const operation = this.blockingOperation<ReadOperation>()
       operation.beginLending(true)
-      copying(total, operation, () => this.block(operation))
+      copying(total, () => this.block(operation))
       if (operation.ended) return total
       if (!operation.isLending) continue
       const { lent } = operation
@@ -133,7 +133,7 @@ export class PipeReader extends PipeHalf<'reader'> {
     for (;;) {
       const operation = this.awaitedOperation<ReadOperation>()
       operation.beginLending(true)
-      await copyingAsync(total, operation, () => this.wait(operation))
+      await copyingAsync(total, () => this.wait(operation))
       if (operation.ended) return total
       if (!operation.isLending) continue
       const { lent } = operation

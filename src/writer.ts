@@ -149,12 +149,12 @@ export class PipeWriter extends PipeHalf<'writer'> {
     let total = 0
     for (;;) {
       const operation = this.blockingOperation<WriteOperation>()
-      copying(total, undefined, () => this.callLending(operation, pieceBytes(operation.memory)))
+      copying(total, () => this.callLending(operation, pieceBytes(operation.memory)))
       const read = this.lending(operation, readInto, source)
       const n = commitRead(operation, read, total)
       if (n === null) return total
       if (n === 0) continue
-      copying(total, operation, () => this.block(operation))
+      copying(total, () => this.block(operation), operation)
       total += operation.moved
     }
   }
@@ -165,11 +165,11 @@ export class PipeWriter extends PipeHalf<'writer'> {
     for (;;) {
       const operation = this.awaitedOperation<WriteOperation>()
       operation.beginLending(pieceBytes(operation.memory))
-      await copyingAsync(total, operation, () => this.wait(operation))
+      await copyingAsync(total, () => this.wait(operation))
       const n = commitRead(operation, await attemptAsync(() => source.read(operation.lent)), total)
       if (n === null) return total
       if (n === 0) continue
-      await copyingAsync(total, operation, () => this.resume(operation))
+      await copyingAsync(total, () => this.resume(operation), operation)
       total += operation.moved
     }
   }

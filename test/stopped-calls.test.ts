@@ -342,6 +342,21 @@ test.each(['reader', 'writer'] as const)(
   },
 )
 
+/** Makes a call for which there is no stack left as it takes its lock. @returns what it has thrown */
+function failureWithoutStack(call: () => unknown): unknown {
+  vi.spyOn(Atomics, 'compareExchange').mockImplementationOnce(() => {
+    throw new RangeError('no room')
+  })
+  try {
+    call()
+    return undefined
+  } catch (error) {
+    return error
+  } finally {
+    vi.restoreAllMocks()
+  }
+}
+
 test.each([
   { what: 'a write to a buffer', half: 'writer', options: { capacity: 4096 } },
   { what: 'a write in place', half: 'writer', inPlace: true, options: { capacity: 4096 } },
@@ -359,17 +374,7 @@ test.each([
     const write = half === 'reader' ? writer.write(new Uint8Array(100), PATIENT) : undefined
     expect(call(target)).toBe(100)
     await write
-    vi.spyOn(Atomics, 'compareExchange').mockImplementationOnce(() => {
-      throw new RangeError('no room')
-    })
-    let thrown: unknown
-    try {
-      call(target.subarray(0, 50))
-    } catch (error) {
-      thrown = error
-    } finally {
-      vi.restoreAllMocks()
-    }
+    const thrown = failureWithoutStack(() => call(target.subarray(0, 50)))
     expect(thrown).toMatchObject({ message: 'no room' })
     const { bytesWritten = 0, bytesRead = 0 } = thrown as { bytesWritten?: number; bytesRead?: number }
     expect([bytesWritten, bytesRead]).toEqual([0, 0])
@@ -382,17 +387,7 @@ test.each([
 ])('what a stopped write has stored is not said of the next, $next that cannot begin', ({ write }) => {
   const { reader, writer } = pipe({ capacity: 8192 })
   stopped('writer.writeSync(source)', { writer, source: new Uint8Array(20_000) }, 50)
-  vi.spyOn(Atomics, 'compareExchange').mockImplementationOnce(() => {
-    throw new RangeError('no room')
-  })
-  let thrown: unknown
-  try {
-    write(writer)
-  } catch (error) {
-    thrown = error
-  } finally {
-    vi.restoreAllMocks()
-  }
+  const thrown = failureWithoutStack(() => write(writer))
   expect(thrown).toMatchObject({ message: 'no room' })
   expect((thrown as { bytesWritten?: number }).bytesWritten ?? 0).toBe(0)
   expect(reader.readSync(new Uint8Array(8192), PATIENT)).toBe(8192)

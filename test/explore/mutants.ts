@@ -108,7 +108,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'who gives the lock up does not look who queues',
     file: 'operation.ts',
-    find: '    this.place.passOn()\n',
+    find: '    this.#place.passOn()\n',
     replace: '',
     scenario: '2 × 1: whole writes',
     bound: 1,
