@@ -8,7 +8,7 @@ export interface JsonLinesTask {
   outcome: Int32Array
 }
 
-/** A thread that writes JSON lines, each when the one before has been taken. */
+/** A thread that writes JSON lines, each when there is room for it. */
 const { output, lines, outcome } = workerData as JsonLinesTask
 const writer = PipeWriter.from(output)
 let written = 0

@@ -44,18 +44,22 @@ export function newOutcome(): Int32Array {
   return new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT))
 }
 
-/** A server on loopback that parses the lines as they come. */
+/** A server on loopback that parses the lines as they come, and answers with what is wrong if something is. */
 export async function countingServer(onLine?: (count: number) => void): Promise<Server> {
   const server = createServer(async (incoming, response) => {
     let [count, even] = [0, 0]
-    for await (const line of createInterface({ input: incoming })) {
-      const record = JSON.parse(line) as { id: number; even: boolean }
-      if (record.id !== count) throw new Error(`line ${count} has the id ${record.id}`)
-      if (record.even) even += 1
-      count += 1
-      onLine?.(count)
+    try {
+      for await (const line of createInterface({ input: incoming })) {
+        const record = JSON.parse(line) as { id: number; even: boolean }
+        if (record.id !== count) throw new Error(`line ${count} has the id ${record.id}`)
+        if (record.even) even += 1
+        count += 1
+        onLine?.(count)
+      }
+      response.end(JSON.stringify({ count, even }))
+    } catch (error) {
+      response.writeHead(400).end((error as Error).message)
     }
-    response.end(JSON.stringify({ count, even }))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
