@@ -12,15 +12,16 @@ export interface JsonLinesTask {
 const { output, lines, outcome } = workerData as JsonLinesTask
 const writer = PipeWriter.from(output)
 let written = 0
+let ended = 1
 try {
   for (; written < lines; written += 1) {
     writer.writeSync(`${JSON.stringify({ id: written, name: `record ${written}`, even: written % 2 === 0 })}\n`)
   }
   writer.close()
-  Atomics.store(outcome, 0, 1)
 } catch (error) {
   writer.closeWithError(error as Error)
-  Atomics.store(outcome, 0, 2)
+  ended = 2
 }
 Atomics.store(outcome, 1, written)
+Atomics.store(outcome, 0, ended)
 Atomics.notify(outcome, 0)
