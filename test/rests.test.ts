@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest'
-import { Rests } from '../src/rests.ts'
+import type { Rests as RestsOf } from '../src/rests.ts'
+import { onCores } from './support/cores.ts'
+
+const { Rests } = await onCores(2, () => import('../src/rests.ts'))
 
 const CAPACITY = 64 * 1024
 const LONGEST = 4
 
 /** Reads so many times. @param finds the bytes that one finds after a rest of that length @returns how long each has rested: 0 for not at all */
-function reads(rests: Rests, times: number, finds: (length: number) => number, emptied = true): number[] {
+function reads(rests: RestsOf, times: number, finds: (length: number) => number, emptied = true): number[] {
   return Array.from({ length: times }, () => {
     const length = rests.rest()
     rests.note(finds(length), emptied)
@@ -191,4 +194,9 @@ test('the longest takes some microseconds, the shortest less', () => {
   expect(shortest).toBeGreaterThan(0.0002)
   expect(middle).toBeGreaterThan(1.2 * shortest)
   expect(longest).toBeGreaterThan(2 * middle)
+})
+
+test('nobody rests on one core: there is no writer that goes on meanwhile', async () => {
+  const { Rests } = await onCores(1, () => import('../src/rests.ts'))
+  expect(Math.max(...reads(new Rests(CAPACITY), 100, doubling))).toBe(0)
 })

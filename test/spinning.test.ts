@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Operation } from '../src/operation.ts'
 import type { Platform } from '../src/platform/platform.ts'
+import { onCores } from './support/cores.ts'
 
 /** What a thread has learned is kept for the thread: each test begins with a new one's. */
 type Spinning = typeof import('../src/spinning.ts')
@@ -13,8 +14,7 @@ let looks = 0
 let spins = 0
 
 beforeEach(async () => {
-  vi.resetModules()
-  spinning = await import('../src/spinning.ts')
+  spinning = await onCores(2, () => import('../src/spinning.ts'))
   platform = (await import('../src/platform/node.ts')).platform
   platform.isCrowded = () => crowded
   crowded = false

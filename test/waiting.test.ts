@@ -1,12 +1,15 @@
 import { afterEach, describe, expect, type MockInstance, test, vi } from 'vitest'
 import { ENDED, HANDOFF, IDLE, OFFERED, ONE_OFFER, TAKING } from '../src/layout.ts'
-import { CAN_SPIN, lookInTime, parkAsync, prepareToPark, type Rested, wake, wakeAll } from '../src/waiting.ts'
+import type { Rested } from '../src/waiting.ts'
+import { onCores } from './support/cores.ts'
+
+const { lookInTime, parkAsync, prepareToPark, wake, wakeAll } = await onCores(2, () => import('../src/waiting.ts'))
 
 const EVENT = 2
 const PARKED = 3
 const words = () => new Int32Array(new SharedArrayBuffer(64))
 
-describe.skipIf(!CAN_SPIN)('the rest before a first look', () => {
+describe('the rest before a first look', () => {
   afterEach(() => vi.restoreAllMocks())
 
   /** Looks so many times for an answer that comes after so many turns. @returns the rests */
