@@ -27,8 +27,9 @@ function addressOf(buffer: SharedArrayBuffer): number {
       }
     }
     // There are copies of it by now: the memory is what changes with it.
-    mark[0] = ~(mark[0] as number)
-    const isMark = (at: number): boolean => bytesAt(memory, at, chunk, 1) === 1 && chunk[0] === mark[0]
+    for (const [i, byte] of mark.entries()) mark[i] = ~byte
+    const now = Buffer.alloc(mark.length)
+    const isMark = (at: number): boolean => bytesAt(memory, at, now, now.length) === now.length && now.equals(mark)
     const [address, ...others] = new Set(found.filter(isMark))
     expect(others).toEqual([])
     return (address as number) - mark.byteOffset
