@@ -1,7 +1,7 @@
 import * as echarts from 'echarts'
-import type { Result } from './report.ts'
+import type { Point, Result } from './report.ts'
 
-/** As many as there are contestants anywhere: a colour that comes twice tells nothing. */
+/** At least as many as a chart has lines: a colour that comes twice tells nothing. */
 const COLORS = [
   '#2f5bd7',
   '#91c11e',
@@ -18,9 +18,26 @@ const COLORS = [
   '#006d5b',
 ]
 
-/** A chart of a result: a line for each contestant, both axes logarithmic. */
-export function chart({ title, unit, by, points, machine }: Result): string {
+/** Lines of a chart, each with a value for each setup. */
+export interface Drawn {
+  readonly unit: string
+  /** The upper end of an axis from 0 on, unless a value lies above it; without it the axis is logarithmic. */
+  readonly most?: number
+  readonly lines: readonly { readonly name: string; readonly values: readonly number[] }[]
+}
+
+/** The figures themselves. */
+function figuresOf({ unit, points }: Result): Drawn {
   const names = [...new Set(points.flatMap(({ figures }) => figures.map(({ name }) => name)))]
+  const medianOf = (name: string, { figures }: Point): number =>
+    figures.find((figure) => figure.name === name)?.median ?? Number.NaN
+  return { unit, lines: names.map((name) => ({ name, values: points.map((point) => medianOf(name, point)) })) }
+}
+
+/** A chart of a result: a line for each contestant. */
+export function chart(result: Result, { unit, most, lines }: Drawn = figuresOf(result)): string {
+  const { title, by, points, machine } = result
+  if (lines.length > COLORS.length) throw new RangeError(`${lines.length} lines, and ${COLORS.length} colours for them`)
   const [width, height] = [1080, 560]
   const view = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height })
   view.setOption({
@@ -41,13 +58,20 @@ export function chart({ title, unit, by, points, machine }: Result): string {
       nameGap: 30,
       data: points.map(({ label }) => label),
     },
-    yAxis: { type: 'log', name: unit, nameLocation: 'middle', nameGap: 55, minorSplitLine: { show: true } },
-    series: names.map((name, i) => ({
+    yAxis: {
+      ...(most === undefined
+        ? { type: 'log', minorSplitLine: { show: true } }
+        : { type: 'value', min: 0, max: ({ max }: { max: number }) => Math.max(most, max) }),
+      name: unit,
+      nameLocation: 'middle',
+      nameGap: 55,
+    },
+    series: lines.map(({ name, values }, i) => ({
       name,
       type: 'line',
       symbolSize: 7,
       lineStyle: { width: i === 0 ? 4 : 2 },
-      data: points.map(({ figures }) => figures.find((figure) => figure.name === name)?.median ?? null),
+      data: values.map((value) => (Number.isNaN(value) ? null : value)),
     })),
   })
   const svg = view.renderToSVGString()

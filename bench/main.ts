@@ -68,7 +68,7 @@ try {
     const file = (extension: string): string => `${out}/${scenario.name}.${extension}`
     writeFileSync(file('json'), `${JSON.stringify(result, undefined, 2)}\n`)
     writeFileSync(file('md'), `${text}\n\n${machineText(here)}\n`)
-    writeFileSync(file('svg'), chart(result))
+    writeFileSync(file('svg'), chart(result, scenario.drawn?.(result.points)))
   }
   if (!quick && out === RESULTS.pathname) {
     writeFileSync(README, withSpeedTable(readFileSync(README, 'utf8'), speedTable(RESULTS)))

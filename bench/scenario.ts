@@ -1,3 +1,4 @@
+import type { Drawn } from './chart.ts'
 import type { Contestant, Missing } from './contestant.ts'
 import type { Effort } from './measure.ts'
 import { type Point, sizeName } from './report.ts'
@@ -15,6 +16,8 @@ export interface Scenario {
   readonly setups: readonly Setup[]
   /** What the figures come to, as a table of Markdown. */
   summary?(points: readonly Point[]): string
+  /** What its chart draws, where that is not the figures themselves. */
+  drawn?(points: readonly Point[]): Drawn
 }
 
 export interface Setup {

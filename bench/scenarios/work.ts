@@ -32,28 +32,39 @@ export const work: Scenario = {
     [
       'As a multiple of the speed of one thread; in brackets, the share of the ideal, which is the time of both parts over that of the longer one.',
       '',
-      `| ${['size', ...PIPES, GO.work].join(' | ')} |`,
-      `| ${['---', ...PIPES, GO.work].map((_, i) => (i === 0 ? '---' : '---:')).join(' | ')} |`,
-      ...points.map((point) => {
-        const own = PIPES.map((name) => speedUp(point, name, { alone: 'fill and hash', fill: 'fill', hash: 'hash' }))
-        return `| ${[point.label, ...own, speedUp(point, GO.work, GO)].join(' | ')} |`
-      }),
+      `| ${['size', ...PIPES].join(' | ')} |`,
+      `| ${['---', ...PIPES.map(() => '---:')].join(' | ')} |`,
+      ...points.map((point) => `| ${[point.label, ...PIPES.map((name) => speedUpText(point, name))].join(' | ')} |`),
     ].join('\n'),
+  // The times of all lie on one another.
+  drawn: (points) => ({
+    unit: 'share of the ideal speed-up',
+    most: 1,
+    lines: PIPES.map((name) => ({ name, values: points.map((point) => speedUp(point, name).share) })),
+  }),
 }
 
-const PIPES = [blocking, writtenInPlace, roomy, inPlace, roomyLimit, roomySharedLimit, inPlaceLimit].map(
-  ({ name }) => name,
-)
 const GO = {
   work: "Go's io.Pipe",
   alone: 'Go: fill and hash',
   fill: 'Go: fill',
   hash: 'Go: hash',
 }
+const PIPES = [
+  ...[blocking, writtenInPlace, roomy, inPlace, roomyLimit, roomySharedLimit, inPlaceLimit].map(({ name }) => name),
+  GO.work,
+]
 
-function speedUp({ figures }: Point, name: string, parts: { alone: string; fill: string; hash: string }): string {
+/** @returns the speed of a contestant as a multiple of one thread's, and as a share of the ideal; not numbers where it is missing */
+function speedUp({ figures }: Point, name: string): { times: number; share: number } {
+  const parts = name === GO.work ? GO : { alone: 'fill and hash', fill: 'fill', hash: 'hash' }
   const of = (wanted: string): number => figures.find(({ name }) => name === wanted)?.median ?? Number.NaN
   const [together, fill, hash] = [of(parts.alone), of(parts.fill), of(parts.hash)]
-  const [reached, ideal] = [together / of(name), (fill + hash) / Math.max(fill, hash)]
-  return Number.isNaN(reached) ? '–' : `${reached.toFixed(2)} × (${(reached / ideal).toFixed(2)})`
+  const [times, ideal] = [together / of(name), (fill + hash) / Math.max(fill, hash)]
+  return { times, share: times / ideal }
+}
+
+function speedUpText(point: Point, name: string): string {
+  const { times, share } = speedUp(point, name)
+  return Number.isNaN(times) ? '–' : `${times.toFixed(2)} × (${share.toFixed(2)})`
 }
