@@ -12,7 +12,8 @@
  * ```
  * @module threadpipe/web
  */
-import { bytesOf, checkHalf, describe, isError, type PipeReader, type PipeWriter } from './core.ts'
+import { bytesOf, checkHalf, type PipeReader, type PipeWriter } from './core.ts'
+import { reasonOf } from './reasons.ts'
 
 /** The target of one read of a stream whose consumer brings none, in bytes. */
 const CHUNK_BYTES = 64 * 1024
@@ -47,40 +48,38 @@ export function toReadableStream(reader: PipeReader): ReadableStream<Uint8Array>
       }
     },
     cancel(reason) {
-      reader.closeWithError(errorOf(reason))
+      reader.closeWithError(reasonOf(reason))
     },
   })
 }
 
 /**
  * Makes a web stream of a writer: each chunk, of bytes or a string, is one write, which is done when readers have taken it. Closing the stream
- * closes the writer; `abort(reason)` ends the pipe with the reason; the reader's error becomes the stream's with the next write.
+ * closes the writer; `abort(reason)` ends the pipe with the reason, and a write that waits; the reader's error becomes the stream's with the next write. A
+ * `pipeTo` whose signal fires waits for its last write first, as the standard has it.
  *
  * @throws TypeError if that is no writer
  */
 export function toWritableStream(writer: PipeWriter): WritableStream<ArrayBufferView | ArrayBuffer | string> {
   checkHalf(writer, 'writer')
   return new WritableStream({
-    async write(chunk) {
-      await writer.write(chunkBytes(chunk))
+    async write(chunk, { signal }: Controller) {
+      await writer.write(chunkBytes(chunk), signal === undefined ? {} : { signal })
     },
     close() {
       writer.close()
     },
     abort(reason) {
-      writer.closeWithError(errorOf(reason) ?? new Error('The stream was aborted'))
+      writer.closeWithError(reasonOf(reason) ?? new Error('The stream was aborted'))
     },
   })
 }
+
+/** With what the types of Node leave out, and older runtimes do. */
+type Controller = WritableStreamDefaultController & { readonly signal?: AbortSignal }
 
 function chunkBytes(chunk: unknown): Uint8Array {
   if (typeof chunk === 'string') return encoder.encode(chunk)
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk)
   return bytesOf(chunk as ArrayBufferView, 'chunk')
-}
-
-/** Reasons may be anything; what ends a pipe is an error. */
-function errorOf(reason: unknown): Error | undefined {
-  if (reason === undefined || isError(reason)) return reason
-  return new Error(typeof reason === 'string' ? reason : `The stream ended with ${describe(reason)}`, { cause: reason })
 }

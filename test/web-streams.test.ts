@@ -113,6 +113,18 @@ describe('toWritableStream', () => {
     await expect(write).rejects.toMatchObject({ name: 'RangeError', message: 'no more' })
   })
 
+  test('abort ends a write that waits, and what nobody has read of it is not read', async () => {
+    const { reader, writer } = pipe()
+    const sink = toWritableStream(writer).getWriter()
+    sink.closed.catch(() => {})
+    const write = sink.write('never read')
+    await until(() => writer.stats().writerParks > 0)
+    const reason = new RangeError('enough')
+    await Promise.all([expect(write).rejects.toMatchObject({ name: 'AbortError', cause: reason }), sink.abort(reason)])
+    await expect(reader.read(new Uint8Array(8), PATIENT)).rejects.toMatchObject({ name: 'RangeError' })
+    expect(reader.stats().bytesRead).toBe(0)
+  })
+
   test('chunks that are no bytes', async () => {
     const sink = toWritableStream(pipe().writer).getWriter()
     sink.closed.catch(() => {})

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { Readable, type ReadableOptions, Writable, type WritableOptions } from 'node:stream'
 import { checkHalf, type PipeReader, type PipeWriter } from '../core.ts'
+import { reasonOf } from '../reasons.ts'
 
 /** The target of one read of a stream, in bytes. */
 const CHUNK_BYTES = 64 * 1024
@@ -35,7 +36,7 @@ export function toReadable(reader: PipeReader, options: ReadableOptions = {}): R
     destroy(error, callback) {
       // Node's own word for a consumer that has simply left, as by `break`
       if ((error as NodeJS.ErrnoException | null)?.code === 'ABORT_ERR' && error?.cause === undefined) reader.close()
-      else reader.closeWithError(error)
+      else reader.closeWithError(reasonOf(error))
       callback(error)
     },
   })
@@ -66,7 +67,7 @@ export function toWritable(writer: PipeWriter, options: WritableOptions = {}): W
     },
     destroy(error, callback) {
       // After an end this changes nothing: the first end wins.
-      writer.closeWithError(error ?? prematureClose())
+      writer.closeWithError(reasonOf(error) ?? prematureClose())
       callback(error)
     },
   })
