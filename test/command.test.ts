@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { COMPILED_ARGS, type Compiled, compile } from '../workers/compile.ts'
 import { haveCoresAlone } from './support/alone.ts'
 import { folder } from './support/folder.ts'
+import { until } from './support/threads.ts'
 
 /** The command itself, compiled, as a process of its own. */
 
@@ -180,20 +181,34 @@ describe('in a terminal', () => {
   // A terminal is a session, which the system gives as much time as all of ours, but in long turns.
   haveCoresAlone()
 
+  /** Its standard input stays open: at the end of that, `script` waits for somebody to read it. */
+  function openTerminal(args: string) {
+    const quoted = [process.execPath, ...program].join(' ')
+    const options = ['-qec', `${quoted} ${args}`, '/dev/null']
+    const child = spawn('script', options, { cwd: path('.'), env, timeout: LIMIT_MS })
+    let drawn = ''
+    child.stdout.on('data', (text) => {
+      drawn += text
+    })
+    const ended = new Promise<{ drawn: string; code: number | null }>((resolve) => {
+      child.on('close', (code) => resolve({ drawn, code }))
+    })
+    return { type: (text: string) => child.stdin.write(text), drawn: () => drawn, ended }
+  }
+
+  test('it is read by its path: what is typed arrives, and it can be left', async () => {
+    const leaving = openTerminal("--no-progress --in /dev/tty 'exec:head -n 1'")
+    leaving.type('hello\n')
+    expect(await leaving.ended).toMatchObject({ code: 0, drawn: expect.stringMatching(/hello\r\nhello\r\n/) })
+    const interrupted = openTerminal('--no-progress --in /dev/tty exec:cat')
+    interrupted.type('hello\n')
+    await until(() => interrupted.drawn().split('hello').length === 3)
+    interrupted.type('\u0003')
+    expect(await interrupted.ended).toMatchObject({ code: 130 })
+  }, 60_000)
+
   test('a table is drawn over itself', async () => {
-    // Its standard input stays open: at the end of that, `script` waits for somebody to read it.
-    const terminal = (args: string) => {
-      const quoted = [process.execPath, ...program].join(' ')
-      const options = ['-qec', `${quoted} ${args}`, '/dev/null']
-      const child = spawn('script', options, { cwd: path('.'), env, timeout: LIMIT_MS })
-      let drawn = ''
-      child.stdout.on('data', (text) => {
-        drawn += text
-      })
-      return new Promise<string>((resolve) => {
-        child.on('close', () => resolve(drawn))
-      })
-    }
+    const terminal = async (args: string): Promise<string> => (await openTerminal(args).ended).drawn
     writeFileSync(path('big'), readFileSync(process.execPath).subarray(0, 4_000_000))
     const drawn = await terminal('--in big gzip --threads 2 --out big.gz')
     expect(drawn).toMatch(/stage +in +out +rate +computes +awaits in +awaits out/)

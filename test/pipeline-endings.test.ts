@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Piscina } from 'piscina'
 import { afterEach, describe, expect, test } from 'vitest'
 import { folder } from './support/folder.ts'
@@ -424,4 +424,48 @@ function commands(): string[] {
         return ''
       }
     })
+}
+
+describe('what is left', () => {
+  test('a name may be as long as the system lets it be', async () => {
+    for (const name of ['n'.repeat(255), 'ü'.repeat(127)]) {
+      await pipeline([fromFile(path('source')), toFile(path(name))]).finished
+      expect(left()).toContain(name)
+      rmSync(path(name))
+    }
+  })
+
+  test('a half-written file that cannot be removed hides no cause', async () => {
+    mkdirSync(path('folder'))
+    const run = pipeline([produceForEver(), toFile(path('folder/never'))])
+    await until(() => run.stats().parts[1]?.state === 'running')
+    rmSync(path('folder'), { recursive: true })
+    writeFileSync(path('folder'), 'a file now')
+    run.abort(new RangeError('enough'))
+    expect(await failureOfRun(run)).toMatchObject({ name: 'RangeError', message: 'enough' })
+    rmSync(path('folder'))
+  })
+
+  test('no process that a child has left behind, whose output is still open', async () => {
+    const run = pipeline([exec('sh', ['-c', `sleep 60 & echo $! > ${path('pid')}`]), consume()])
+    const pid = (): number => (existsSync(path('pid')) ? Number(readFileSync(path('pid'), 'utf8')) : 0)
+    await until(() => pid() > 0)
+    // The shell ends then; it is waited for in vain, for its output is not at its end.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(() => process.kill(pid(), 0)).not.toThrow()
+    run.abort()
+    await failureOfRun(run)
+    await until(() => !isAlive(pid()))
+    rmSync(path('pid'))
+  })
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch {
+    return false
+  }
+  // Nobody may have taken notice of its end.
+  return !existsSync(`/proc/${pid}/stat`) || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
 }

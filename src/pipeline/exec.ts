@@ -33,6 +33,8 @@ export class ExecActor implements Actor {
   #complaint = ''
   #left = false
   #stopped = false
+  /** The child has ended, and so has everything that had its streams. */
+  #closed = false
 
   constructor(control: Control, task: ExecTask) {
     this.#control = control
@@ -87,6 +89,9 @@ export class ExecActor implements Actor {
     }
     this.#child = child
     child.on('error', () => {})
+    child.on('close', () => {
+      this.#closed = true
+    })
     child.stdin?.on('error', () => {})
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-MAX_COMPLAINT)
@@ -143,9 +148,11 @@ export class ExecActor implements Actor {
 
   #signal(signal: NodeJS.Signals): void {
     const { pid, exitCode, signalCode } = this.#child ?? {}
-    if (pid === undefined || exitCode !== null || signalCode !== null) return
+    if (pid === undefined || this.#closed) return
     try {
-      process.kill(OWN_GROUP ? -pid : pid, signal)
+      // What it has started may go on when it has ended itself.
+      if (OWN_GROUP) process.kill(-pid, signal)
+      else if (exitCode === null && signalCode === null) process.kill(pid, signal)
     } catch {
       // It has ended just now.
     }

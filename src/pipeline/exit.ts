@@ -2,7 +2,13 @@
 const duties = new Set<() => void>()
 
 function fulfil(): void {
-  for (const duty of duties) duty()
+  for (const duty of duties) {
+    try {
+      duty()
+    } catch {
+      // There is nobody left to tell, and the other duties are to be done.
+    }
+  }
 }
 
 /** @returns what takes the duty back */

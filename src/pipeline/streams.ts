@@ -25,7 +25,7 @@ export function isStream(fd: number): boolean {
   return stat.isFIFO() || stat.isSocket() || isatty(fd)
 }
 
-/** A stream that is the first part: a descriptor, or the path of a FIFO. */
+/** A stream that is the first part: a descriptor, or the path of a FIFO or a terminal. */
 export class SourceActor implements Actor {
   readonly ended: Promise<Ending>
   readonly #left = new AbortController()
@@ -198,13 +198,13 @@ function reopen(fd: number, flags: number): number {
 }
 
 function openSource(source: string | number): Readable {
-  const { O_RDONLY, O_NONBLOCK } = constants
+  const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants
   const standard = standardStream(source, 'stdin')
   if (standard !== undefined) {
     standardInput = standard
     return standard.ref()
   }
-  const fd = typeof source === 'number' ? reopen(source, O_RDONLY) : openSync(source, O_RDONLY | O_NONBLOCK)
+  const fd = typeof source === 'number' ? reopen(source, O_RDONLY) : openSync(source, O_RDONLY | O_NONBLOCK | O_NOCTTY)
   const early = typeof source === 'number' && fstatSync(fd).isFIFO() ? readEarly(fd) : { pieces: [], ended: false }
   if (early.ended) {
     closeSync(fd)
@@ -237,10 +237,10 @@ function readEarly(fd: number): { pieces: Buffer[]; ended: boolean } {
 }
 
 function openSink(target: string | number): Writable {
-  const { O_WRONLY, O_NONBLOCK } = constants
+  const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
   const standard = standardStream(target, 'stdout') ?? standardStream(target, 'stderr')
   if (standard !== undefined) return standard
-  const fd = typeof target === 'number' ? reopen(target, O_WRONLY) : openSync(target, O_WRONLY | O_NONBLOCK)
+  const fd = typeof target === 'number' ? reopen(target, O_WRONLY) : openSync(target, O_WRONLY | O_NONBLOCK | O_NOCTTY)
   const stream = isatty(fd) ? new WriteStream(fd) : new Socket({ fd, readable: false, writable: true })
   return stream.on('error', toldElsewhere)
 }

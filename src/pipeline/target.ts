@@ -1,6 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, lstatSync, readlinkSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { isatty } from 'node:tty'
 import { directoryError } from './errors.ts'
 import { atExit } from './exit.ts'
 
@@ -21,8 +33,8 @@ export class Target {
     }
     this.#path = path
     this.mode = mode
-    this.part = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.part`)
-    this.#forget = atExit(() => rmSync(this.part, { force: true }))
+    this.part = join(folder, `.${shortened(basename(path))}.${randomBytes(6).toString('hex')}.part`)
+    this.#forget = atExit(() => this.#remove())
   }
 
   commit(): void {
@@ -30,13 +42,31 @@ export class Target {
     this.#forget()
   }
 
+  /** Nothing is told of a failure: whoever discards has a better error to tell of. */
   discard(): void {
-    rmSync(this.part, { force: true })
     this.#forget()
+    try {
+      this.#remove()
+    } catch {
+      // The folder has gone, or may not be written any more.
+    }
+  }
+
+  #remove(): void {
+    rmSync(this.part, { force: true })
   }
 }
 
-/** What a path leads to: nothing yet, a regular file, what has to be waited for (a FIFO), or anything else, as a device. */
+/** A name that leaves room, in the 255 bytes that file systems give a name, for what makes it another one. */
+function shortened(name: string): string {
+  let short = name
+  while (Buffer.byteLength(short) > MAX_NAME_BYTES) short = short.slice(0, -1)
+  return short
+}
+
+const MAX_NAME_BYTES = 200
+
+/** What a path leads to: nothing yet, a regular file, what has to be waited for (a FIFO, a terminal), or anything else, as a device. */
 export type Place =
   | { readonly kind: 'stream' | 'other' }
   | { readonly kind: 'new'; readonly path: string }
@@ -50,7 +80,22 @@ export function placeOf(path: string): Place {
     throw directoryError(path)
   }
   if (stat.isFile()) return { kind: 'file', path: realpathSync(path), mode: stat.mode & MODE_BITS }
-  return { kind: stat.isFIFO() ? 'stream' : 'other' }
+  return { kind: stat.isFIFO() || (stat.isCharacterDevice() && isTerminal(path)) ? 'stream' : 'other' }
+}
+
+function isTerminal(path: string): boolean {
+  const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants
+  try {
+    const fd = openSync(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+    try {
+      return isatty(fd)
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    // Whoever opens it in earnest is told.
+    return false
+  }
 }
 
 /** Nothing is there; or a symbolic link, to where nothing is yet. */
