@@ -171,6 +171,19 @@ describe('command line', () => {
     expect(endless.stats()).toMatchObject({ readerClosed: true })
   })
 
+  test('an input that breaks off is an error, not its end', async () => {
+    const broken = pipe({ capacity: 100 })
+    broken.writer.writeSync('b\na\n')
+    broken.writer.closeWithError(new RangeError('frame 7 is broken'))
+    await expect(readAll(through('sort', [], broken.reader))).rejects.toMatchObject({ name: 'RangeError' })
+    // Nor for what comes after that.
+    const first = pipe({ capacity: 100 })
+    const last = through('cat', [], through('sort', [], first.reader))
+    first.writer.writeSync('b\na\n')
+    first.writer.closeWithError(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
+    await expect(readAll(last)).rejects.toMatchObject({ code: 'EPIPE' })
+  })
+
   test('one that fails, or is not there, is an error', async () => {
     await expect(readAll(through('sh', ['-c', 'exit 3'], wordsFromThread(10)))).rejects.toThrow(/sh ended with 3/)
     await expect(readAll(through('no-such-command', [], wordsFromThread(10)))).rejects.toThrow(/ENOENT/)

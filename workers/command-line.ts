@@ -14,8 +14,15 @@ export function through(command: string, args: string[], input: PipeReader): Pip
     input.closeWithError(error)
     output.writer.closeWithError(error)
   }
-  // A command may leave early, as `head` does: then its input is closed, and that is no failure.
-  pipeline(toReadable(input), child.stdin).catch((error) => input.closeWithError(error))
+  // A command may leave early, as `head` does: then its input is closed, and that is no failure. But it must not take an input that breaks off for all.
+  const source = toReadable(input)
+  let hasLeft = false
+  for (const event of ['error', 'close']) child.stdin.once(event, () => (hasLeft ||= !source.destroyed))
+  pipeline(source, child.stdin).catch((error) => {
+    if (hasLeft) return
+    child.kill()
+    fail(error)
+  })
   // Both, in any order: its output is copied, and it has ended well.
   Promise.all([once(child, 'close'), copy(output.writer, child.stdout)])
     .then(([[code]]) => (code === 0 ? output.writer.close() : fail(new Error(`${command} ended with ${code}`))))
