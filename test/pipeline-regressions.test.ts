@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   closeSync,
   constants,
@@ -13,8 +13,10 @@ import {
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { folder } from './support/folder.ts'
+import { counting } from './support/sides.ts'
 import {
   consume,
+  entry,
   failureOfRun,
   fromFd,
   fromFile,
@@ -161,3 +163,27 @@ test.each([
   },
   20_000,
 )
+
+// As after `sudo -u`, with pipes of who has called that: they can be read and written, but not opened.
+test('standard streams that belong to somebody else', async () => {
+  const program = `
+    import { fchmodSync } from 'node:fs'
+    import { exec, fromFd, pipeline, toFd } from '${entry}'
+    for (const fd of [0, 1]) fchmodSync(fd, 0)
+    if (process.getuid() === 0) process.setuid(65534)
+    await pipeline([fromFd(0), exec('cat'), toFd(1)]).finished`
+  const source = counting(1_000_000)
+  const args = [
+    '-c',
+    'cat | "$@" | cat',
+    'sh',
+    process.execPath,
+    '--conditions=threadpipe-source',
+    '--input-type=module',
+    '-e',
+    program,
+  ]
+  const { stdout, stderr } = spawnSync('sh', args, { input: source, maxBuffer: 2e6, timeout: 10_000 })
+  expect(String(stderr)).toBe('')
+  expect(Buffer.compare(stdout, source)).toBe(0)
+})

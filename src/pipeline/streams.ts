@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { accessSync, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { Readable, type Writable } from 'node:stream'
 import { isatty, ReadStream, WriteStream } from 'node:tty'
@@ -183,12 +183,24 @@ let standardInput: Socket | undefined
 /** Streams that are not ours to close. */
 const shared = new WeakSet<Readable | Writable>()
 
-/** A standard stream that is a socket, which others share: Node gives it back as it has got it, if it is not closed. */
+/** A standard stream that cannot be opened anew, which others share: Node gives it back as it has got it, if it is not closed. */
 function standardStream(fd: string | number, name: 'stdin' | 'stdout' | 'stderr'): Socket | undefined {
-  if (fd !== STANDARD[name] || !isMainThread || !fstatSync(fd).isSocket()) return undefined
+  if (fd !== STANDARD[name] || !isMainThread || canReopen(fd, name === 'stdin' ? constants.R_OK : constants.W_OK))
+    return undefined
   const stream = process[name] as unknown as Socket
   shared.add(stream)
   return stream.on('error', toldElsewhere)
+}
+
+/** Not a socket, nor what belongs to another user: a process may have got it from one who has more rights, as after `sudo -u`. */
+function canReopen(fd: number, mode: number): boolean {
+  if (fstatSync(fd).isSocket()) return false
+  try {
+    accessSync(`/dev/fd/${fd}`, mode)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** A second description of what a descriptor is open on: it does not block, and is ours to close. Of a socket there is none. */

@@ -10,7 +10,8 @@ const compiled = await compile('pipelines', [
   'src/command/built-in/gzip.ts',
 ])
 afterAll(() => compiled.remove())
-const entry = new URL('src/pipeline.js', compiled.root).href
+/** Where a program of its own imports them from. */
+export const entry = new URL('src/pipeline.js', compiled.root).href
 export const {
   ExecError,
   exec,
