@@ -460,6 +460,20 @@ describe('what is left', () => {
   })
 })
 
+test('what a child has left behind is not waited for if it has its standard error only', async () => {
+  const behind = `sleep 60 > /dev/null < /dev/null & echo $! > ${path('pid')}`
+  try {
+    const said = await pipeline([exec('sh', ['-c', `${behind}; echo hi`]), consume()]).finished
+    expect(said.values[1]).toMatchObject({ bytes: 3 })
+    process.kill(Number(readFileSync(path('pid'), 'utf8')))
+    const failed = pipeline([exec('sh', ['-c', `${behind}; echo why >&2; exit 3`]), consume()])
+    expect((await failureOfRun(failed)).cause).toMatchObject({ exitCode: 3, stderr: 'why' })
+  } finally {
+    process.kill(Number(readFileSync(path('pid'), 'utf8')))
+    rmSync(path('pid'))
+  }
+})
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)

@@ -26,6 +26,7 @@ import {
   pipeline,
   produce,
   stage,
+  toFd,
   toFile,
 } from './support/stages.ts'
 import { until } from './support/threads.ts'
@@ -44,6 +45,16 @@ test('a FIFO whose writer has gone before the run is read up to its end', async 
   await pipeline([fromFd(fd), toFile(path('read'))]).finished
   closeSync(fd)
   expect(readFileSync(path('read'), 'utf8')).toBe('hello')
+}, 10_000)
+
+test('a FIFO whose reader has gone before the run is left quietly, as one whose reader goes later', async () => {
+  execFileSync('mkfifo', [path('unread')])
+  const both = openSync(path('unread'), constants.O_RDWR)
+  const fd = openSync(path('unread'), constants.O_WRONLY)
+  closeSync(both)
+  const { values } = await pipeline([produce(10 * MIB), toFd(fd)]).finished
+  closeSync(fd)
+  expect(values).toEqual([undefined, undefined])
 }, 10_000)
 
 test('an abort ends a stage that has failed, but goes on for ever', async () => {

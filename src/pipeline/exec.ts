@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { copy, PipeError, type PipeReader, type PipeWriter } from '../core.ts'
 import { type Actor, type Ending, failure } from './actor.ts'
 import type { Control } from './control.ts'
@@ -10,6 +11,8 @@ import { writeOut } from './streams.ts'
 
 /** How much of what a child process writes to its standard error an error carries, in characters. */
 const MAX_COMPLAINT = 1000
+/** How long after the end of a child, and of its output, what else it has to say is waited for, in ms. */
+const COMPLAINT_MS = 100
 /** A process group of its own, so that what it has started ends with it. */
 const OWN_GROUP = process.platform !== 'win32'
 
@@ -64,10 +67,11 @@ export class ExecActor implements Actor {
     const child = await this.#start()
     const forget = atExit(() => this.#signal('SIGKILL'))
     try {
-      const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
+      const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
+      const closed = once(child, 'close')
       this.#control.ready()
       if (this.#stopped) this.#signal('SIGTERM')
-      if (await this.#control.wait()) return await this.#join(child, closed)
+      if (await this.#control.wait()) return await this.#join(child, exited, closed)
       this.#signal('SIGKILL')
       await closed
       return { kind: 'left' }
@@ -99,7 +103,11 @@ export class ExecActor implements Actor {
     return child
   }
 
-  async #join(child: Child, closed: Promise<[number | null, NodeJS.Signals | null]>): Promise<Ending> {
+  async #join(
+    child: Child,
+    exited: Promise<[number | null, NodeJS.Signals | null]>,
+    closed: Promise<unknown>,
+  ): Promise<Ending> {
     const { input, output, part } = this.#task
     const fed = child.stdin === null || input === undefined ? undefined : this.#feed(input, child.stdin)
     const drained = copy(output, child.stdout).then(
@@ -109,10 +117,13 @@ export class ExecActor implements Actor {
         return errorOf(error)
       },
     )
-    const [exitCode, signal] = await closed
+    const [exitCode, signal] = await exited
     // It may leave early, as `head` does: that is no failure.
     input?.close()
     const [feedError, drainError] = await Promise.all([fed, drained])
+    // As in a shell, who has nothing but its standard error is not waited for.
+    await Promise.race([closed, delay(COMPLAINT_MS, undefined, { ref: false })])
+    child.stderr.destroy()
     if (this.#stopped || feedError !== undefined) {
       const error = feedError ?? drainError ?? new AbortError()
       output.abort(error)

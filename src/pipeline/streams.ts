@@ -90,6 +90,10 @@ export class SinkActor implements Actor {
     const stream = await this.#open(target)
     if (stream === undefined) return { kind: 'left' }
     control.ready()
+    if (stream === 'gone') {
+      if (await control.wait()) input.close()
+      return { kind: 'left' }
+    }
     try {
       const done = (await control.wait()) && (await writeOut(input, stream, this.#stopped.signal))
       input.close()
@@ -99,13 +103,14 @@ export class SinkActor implements Actor {
     }
   }
 
-  /** A FIFO by its path opens when somebody reads it. @returns undefined if the run was stopped before */
-  async #open(target: string | number): Promise<Writable | undefined> {
+  /** A FIFO by its path opens when somebody reads it. @returns undefined if the run was stopped before; 'gone' if nobody reads a descriptor's any more */
+  async #open(target: string | number): Promise<Writable | 'gone' | undefined> {
     for (; !this.#stopped.signal.aborted; await new Promise((resolve) => setTimeout(resolve, RETRY_MS))) {
       try {
         return openSink(target)
       } catch (error) {
-        if (typeof target === 'number' || (error as NodeJS.ErrnoException).code !== 'ENXIO') throw error
+        if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error
+        if (typeof target === 'number') return 'gone'
       }
     }
     return undefined
