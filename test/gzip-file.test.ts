@@ -17,7 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 let runs = 0
 
 /** Runs the job in a folder of its own. */
-async function job(args: string[], { limitKiB = 0, interrupt = false } = {}) {
+async function job(args: string[], { limitKiB = 0, signals = [] as NodeJS.Signals[] } = {}) {
   runs += 1
   const cwd = join(folder, String(runs))
   mkdirSync(cwd)
@@ -32,10 +32,8 @@ async function job(args: string[], { limitKiB = 0, interrupt = false } = {}) {
   child.stdout.on('data', (chunk) => (stdout += chunk))
   child.stderr.on('data', (chunk) => {
     stderr += chunk
-    if (interrupt && stderr.includes('MB')) {
-      interrupt = false
-      child.kill('SIGINT')
-    }
+    if (!stderr.includes('MB')) return
+    for (const signal of signals.splice(0)) child.kill(signal)
   })
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve))
   const errors = stderr.split('\n').filter((line) => line.startsWith('threadpipe:'))
@@ -111,9 +109,19 @@ describe('what goes wrong is one clear line, and nothing is left', () => {
     expect(errors[0]).toMatch(/EFBIG: file too large/)
   })
 
-  test('an interrupt', async () => {
-    const { code, left, errors } = await job([process.execPath, '--out', 'x.gz'], { interrupt: true })
-    expect({ code, left }).toEqual({ code: 130, left: [] })
+  test.each([
+    [130, 'SIGINT'],
+    [143, 'SIGTERM'],
+  ] as const)('it ends with %i after %s', async (expected, signal) => {
+    const { code, left, errors } = await job([process.execPath, '--out', 'x.gz'], { signals: [signal] })
+    expect({ code, left }).toEqual({ code: expected, left: [] })
     expect(errors.length).toBe(1)
+  })
+
+  test('it ends at once after two', async () => {
+    const { code, left } = await job([process.execPath, '--out', 'x.gz'], { signals: ['SIGINT', 'SIGTERM'] })
+    // Whichever comes second.
+    expect([130, 143]).toContain(code)
+    expect(left).toEqual([])
   })
 })

@@ -1,15 +1,18 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import { pipe, readAll } from 'threadpipe'
 import { fdReader } from 'threadpipe/node'
 import { afterAll, describe, expect, test } from 'vitest'
 import { through, wordsFromThread } from '../workers/command-line.ts'
 import { encodeTone } from '../workers/encode-audio.ts'
 import { parseSettings } from '../workers/line-parser.ts'
+import { THREAD_ARGS } from '../workers/start.ts'
 import { countingServer, newOutcome, portOf, uploadLines } from '../workers/upload-json.ts'
 import { words } from '../workers/words.ts'
 import { handleOf } from './support/sides.ts'
@@ -244,3 +247,18 @@ describe('a pipe stands in for a file or a socket', () => {
     closeSync(fd)
   })
 })
+
+test.each(['command-line.ts', 'line-parser.ts'])(
+  '%s ends without a word if nobody reads its output',
+  async (program) => {
+    const file = fileURLToPath(new URL(`../workers/${program}`, import.meta.url))
+    const child = spawn(process.execPath, [...THREAD_ARGS, file], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 10_000,
+    })
+    child.stdout.destroy()
+    const complaint = text(child.stderr)
+    expect((await once(child, 'exit'))[0]).toBe(0)
+    expect(await complaint).toBe('')
+  },
+)

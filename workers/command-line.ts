@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { pipeline } from 'node:stream/promises'
 import { copy, type PipeReader, pipe } from 'threadpipe'
 import { toReadable, watch } from 'threadpipe/node'
-import { isProgram, start } from './start.ts'
+import { endWhenUnread, isProgram, start } from './start.ts'
 import type { WordsTask } from './words.ts'
 
 /** Lets a command of the shell stand between two pipes. @returns the end that its output comes out of */
@@ -39,6 +39,7 @@ export function wordsFromThread(count: number): PipeReader {
 
 // npm run example:commands
 if (isProgram(import.meta.url)) {
+  endWhenUnread()
   const sorted = through('sort', ['-u'], wordsFromThread(100_000))
   for await (const chunk of through('wc', ['-l'], sorted)) process.stdout.write(chunk)
 }

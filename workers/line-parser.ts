@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import type { ReaderSync } from 'threadpipe'
 import { fdReader } from 'threadpipe/node'
-import { isProgram } from './start.ts'
+import { endWhenUnread, isProgram } from './start.ts'
 
 const CHUNK_BYTES = 4096
 
@@ -33,16 +33,20 @@ function* lines(source: ReaderSync): Generator<string> {
   }
 }
 
-// npm run example:parser -- FILE
+const STDIN = 0
+
+// npm run example:parser -- [FILE]
 if (isProgram(import.meta.url)) {
-  let file: number | undefined
+  endWhenUnread()
+  const path = process.argv[2]
+  let file = STDIN
   try {
-    file = openSync(process.argv[2] ?? '.editorconfig', 'r')
+    if (path !== undefined) file = openSync(path, 'r')
     for (const [key, value] of parseSettings(fdReader(file))) console.log(`${key.trim()}: ${value.trim()}`)
   } catch (error) {
     console.error((error as Error).message)
     process.exitCode = 1
   } finally {
-    if (file !== undefined) closeSync(file)
+    if (file !== STDIN) closeSync(file)
   }
 }

@@ -7,6 +7,7 @@ import { PIECE } from './media/music.ts'
 import { type Audience, perform } from './media/perform.ts'
 import { checkTarget, type Found, findMusic, findSound } from './media/plan.ts'
 import { reportOf } from './media/report.ts'
+import { endWhenUnread } from './start.ts'
 
 /**
  * `npm start`: makes a minute of music, plays it in a room, measures and draws it: on threads that are joined by pipes, and the same on one thread.
@@ -38,8 +39,19 @@ function defaultTarget(source: string | undefined, found: Found | null): string 
   return `out/${basename(source, extname(source))}-in-a-room.wav`
 }
 
+/** Each with what a shell gives for a command that it has ended. */
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 const interrupt = new AbortController()
-process.once('SIGINT', () => interrupt.abort())
+let exitCode = 1
+for (const [signal, code] of Object.entries(SIGNALS)) {
+  process.on(signal, () => {
+    // Somebody has no patience.
+    if (interrupt.signal.aborted) process.exit(code)
+    exitCode = code
+    interrupt.abort()
+  })
+}
+endWhenUnread()
 const spinner = ora()
 
 try {
@@ -58,5 +70,5 @@ try {
   console.error(`threadpipe: ${(error as Error).message.replaceAll(/\s*\n\s*/g, ' ')}`)
   const { code } = error as NodeJS.ErrnoException
   if (code?.startsWith('ERR_PARSE_ARGS') === true) console.error(USAGE)
-  process.exitCode = interrupt.signal.aborted ? 130 : 1
+  process.exitCode = exitCode
 }

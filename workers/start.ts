@@ -17,3 +17,12 @@ export function start(entry: string, workerData?: unknown, options?: WorkerOptio
 export function isProgram(moduleUrl: string): boolean {
   return process.argv[1] !== undefined && moduleUrl === pathToFileURL(process.argv[1]).href
 }
+
+/** Ends a program whose output nobody reads any more, as `head` does, without a word; and with one if it cannot be written. */
+export function endWhenUnread(): void {
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') process.exit()
+    console.error(message)
+    process.exit(1)
+  })
+}

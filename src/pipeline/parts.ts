@@ -112,7 +112,8 @@ export function parallel(module: string | URL, options: ParallelOptions = {}): P
 
 /**
  * Makes a part of a real child process, whose standard input and output are piped. It fails if the process does, with its exit code and the last of what it
- * wrote to its standard error; but not if it fails because nobody reads its output any more. It is served by the calling thread's event loop.
+ * wrote to its standard error; but not if it fails because nobody reads its output any more. What it says there is heard only if it fails. It is served by the calling
+ * thread's event loop, and ends with the run; of what it has started, all that is in its process group, which is its own.
  *
  * @throws TypeError for bad arguments
  */

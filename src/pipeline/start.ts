@@ -43,6 +43,7 @@ const CAPACITY = 1024 * 1024
  *
  * - A part that ends without reading all its input ends those above it quietly: their writes fail, as with SIGPIPE.
  * - A part that fails ends all the others. The first cause is what `finished` rejects with; no thread, descriptor, child process or half-written file is left.
+ * - A signal that ends the process at once, for nobody listens for it, leaves child processes and half-written files. Listen for it, and `abort()`.
  * - The threads are used again by the next pipeline: state that a module keeps outside its function is there then.
  *
  * @throws TypeError, RangeError for bad arguments; RangeError if `pool` is too small
