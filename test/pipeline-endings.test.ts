@@ -460,6 +460,13 @@ describe('what is left', () => {
   })
 })
 
+test('what a child writes is not lost if it ends before the pipeline begins', async () => {
+  const late = `await new Promise((begin) => setTimeout(begin, 500))
+    export default ({ input }) => input.readSync(new Uint8Array(100))`
+  const parts = [exec('echo', ['hi']), stage(`data:text/javascript,${encodeURIComponent(late)}`, { name: 'late' })]
+  expect((await pipeline(parts).finished).values[1]).toBe(3)
+})
+
 test('what a child has left behind is not waited for if it has its standard error only', async () => {
   const behind = `sleep 60 > /dev/null < /dev/null & echo $! > ${path('pid')}`
   try {

@@ -97,6 +97,8 @@ export class ExecActor implements Actor {
       this.#closed = true
     })
     child.stdin?.on('error', () => {})
+    // Of a child that has exited Node throws away what nobody has begun to read: it may do so before the pipeline has begun.
+    child.stdout.on('readable', () => {})
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#complaint = (this.#complaint + text).slice(-MAX_COMPLAINT)
     })
