@@ -16,8 +16,8 @@ function filesOf(folder: string): string[] {
 }
 
 const sources = filesOf(join(ROOT, 'src')).map((file) => file.slice(0, -'.ts'.length))
-/** Entry points, and modules in folders, have JavaScript of their own; the others are joined into that of the core. */
-const OWN = /^(?:core|index|node|web|pipeline|command)$|\//
+/** Entry points, what two of them share, and modules in folders have JavaScript of their own; the others are joined into that of the core. */
+const OWN = /^(?:core|index|node|web|pipeline|command|reasons)$|\//
 
 test('holds the sources, what is compiled of each, and nothing else', () => {
   const made = (file: string): string[] => ['.d.ts', '.d.ts.map', ...(OWN.test(file) ? ['.js', '.js.map'] : [])]
