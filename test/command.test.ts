@@ -331,8 +331,8 @@ describe('bad input gives one clear line, the right exit code, and leaves nothin
     ['what is no gzip file', ['--in', process.execPath, 'gunzip'], 1, /gunzip: incorrect header check$/],
     ['no gzip file at all', ['gunzip'], 1, /gunzip: unexpected end of file$/],
   ])('%s', async (_, args, expected, message) => {
-    // A name of its own: others run at the same time.
-    const target = `never-${args.join('-').replaceAll(/\W/g, '')}`
+    // A name of its own, which no other one contains: others run at the same time.
+    const target = `never-${args.join('-').replaceAll(/\W/g, '')}.out`
     const out = args.includes('--out') ? [] : ['--out', target]
     const { code, stdout, stderr } = await run([...out, ...args])
     expect(stderr).toMatch(/^threadpipe: [^\n]+\n$/)
