@@ -208,20 +208,20 @@ function canReopen(fd: number, mode: number): boolean {
   }
 }
 
-/** A second description of what a descriptor is open on: it does not block, and is ours to close. Of a socket there is none. */
-function reopen(fd: number, flags: number): number {
-  if (fstatSync(fd).isSocket()) return fd
-  return openSync(`/dev/fd/${fd}`, flags | constants.O_NONBLOCK | constants.O_NOCTTY)
+/** Opens a path, or a second description of what a descriptor is open on: it does not block, and is ours to close. Of a socket there is none. */
+function open(at: string | number, flags: number): number {
+  if (typeof at === 'number' && fstatSync(at).isSocket()) return at
+  const path = typeof at === 'number' ? `/dev/fd/${at}` : at
+  return openSync(path, flags | constants.O_NONBLOCK | constants.O_NOCTTY)
 }
 
 function openSource(source: string | number): Readable {
-  const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants
   const standard = standardStream(source, 'stdin')
   if (standard !== undefined) {
     standardInput = standard
     return standard.ref()
   }
-  const fd = typeof source === 'number' ? reopen(source, O_RDONLY) : openSync(source, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+  const fd = open(source, constants.O_RDONLY)
   const early = typeof source === 'number' && fstatSync(fd).isFIFO() ? readEarly(fd) : { pieces: [], ended: false }
   if (early.ended) {
     closeSync(fd)
@@ -254,10 +254,9 @@ function readEarly(fd: number): { pieces: Buffer[]; ended: boolean } {
 }
 
 function openSink(target: string | number): Writable {
-  const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants
   const standard = standardStream(target, 'stdout') ?? standardStream(target, 'stderr')
   if (standard !== undefined) return standard
-  const fd = typeof target === 'number' ? reopen(target, O_WRONLY) : openSync(target, O_WRONLY | O_NONBLOCK | O_NOCTTY)
+  const fd = open(target, constants.O_WRONLY)
   const stream = isatty(fd) ? new WriteStream(fd) : new Socket({ fd, readable: false, writable: true })
   return stream.on('error', toldElsewhere)
 }
